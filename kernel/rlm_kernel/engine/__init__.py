@@ -1,0 +1,1 @@
+"""One trajectory: card → model turn → cells on a branch → bounded output → … → answer."""

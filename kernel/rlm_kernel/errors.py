@@ -1,0 +1,152 @@
+"""Every error this project raises on purpose; names are stable, each carries the way out.
+
+    RLMError
+    ├── OptionError          an option or its value is wrong (knows the column to point at)
+    ├── ContextError         the context expression cannot be used
+    ├── QuestionError        there is no question
+    ├── ModelError           the model's side of a call failed
+    │   ├── ModelUnreachable     no server answers at the base URL
+    │   ├── ModelAuthError       the key is missing or refused (401, 403)
+    │   ├── ModelNotFound        the server does not know the model (404)
+    │   ├── ModelRejected        the server refuses the request itself (400, 413, 422)
+    │   └── ModelReplyError      the answer is not a chat completion
+    ├── BranchError          the branch's side failed
+    │   ├── ForkUnavailable      this process cannot be forked now, and why
+    │   ├── BranchDied           the branch is gone and cannot be rolled back
+    │   └── ProtocolError        a frame that no runner of ours would send
+    ├── SubcallError         raised inside a cell: a sub-call failed
+    ├── JournalError         a journal cannot be read
+    └── KeepError            a name cannot be brought back
+
+In a notebook an `RLMError` is shown as two short lines, never as a traceback.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BranchDied",
+    "BranchError",
+    "ContextError",
+    "ForkUnavailable",
+    "JournalError",
+    "KeepError",
+    "ModelAuthError",
+    "ModelError",
+    "ModelNotFound",
+    "ModelRejected",
+    "ModelReplyError",
+    "ModelUnreachable",
+    "OptionError",
+    "ProtocolError",
+    "QuestionError",
+    "RLMError",
+    "SubcallError",
+]
+
+
+class RLMError(Exception):
+    """Base of all errors of this project: one sentence of what is wrong, one of what to do.
+
+    Args:
+        message: what is wrong, one sentence.
+        hint: what the reader can do about it; may be empty.
+
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint))
+
+    def _render_traceback_(self) -> list[str]:
+        """Show two short lines instead of a traceback (the hook IPython's `showtraceback` asks for)."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class OptionError(RLMError):
+    """An option, or its value, is wrong.
+
+    Args:
+        message: what is wrong.
+        hint: the nearest valid thing.
+        line: the magic's line as typed, without `%%rlm`; empty when the option came from Python.
+        column: offset in `line`, in characters, that a caret should point at.
+
+    """
+
+    def __init__(self, message: str, hint: str = "", *, line: str = "", column: int = 0) -> None:
+        super().__init__(message, hint)
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        if not self.line:
+            return super().__str__()
+        caret = f"\n    {self.line}\n    {' ' * self.column}^"
+        return f"{self.message}{caret}" + (f"\nhint: {self.hint}" if self.hint else "")
+
+
+class ContextError(RLMError):
+    """The context expression fails, or its value cannot be read more than once."""
+
+
+class QuestionError(RLMError):
+    """There is no question to answer."""
+
+
+class ModelError(RLMError):
+    """A model call failed for good."""
+
+
+class ModelUnreachable(ModelError):
+    """No server answers at the base URL, or it stopped answering."""
+
+
+class ModelAuthError(ModelError):
+    """The server refuses the key (401 or 403), or there is none."""
+
+
+class ModelNotFound(ModelError):
+    """The server does not know the model, or the base URL is not an API root (404)."""
+
+
+class ModelRejected(ModelError):
+    """The server refuses this request (400, 413, 422) and would refuse it again."""
+
+
+class ModelReplyError(ModelError):
+    """The server's answer is not a chat completion."""
+
+
+class BranchError(RLMError):
+    """A branch could not do what was asked."""
+
+
+class ForkUnavailable(BranchError):
+    """This process cannot be forked safely now; the message says why."""
+
+
+class BranchDied(BranchError):
+    """The branch is gone and there is no checkpoint to go back to."""
+
+
+class ProtocolError(BranchError):
+    """The other end of a branch's socket sent something that is not a frame."""
+
+
+class SubcallError(RLMError):
+    """Raised inside a cell: the sub-call could not be answered."""
+
+
+class JournalError(RLMError):
+    """A journal is missing or cannot be read."""
+
+
+class KeepError(RLMError):
+    """A name cannot be brought back from a branch."""

@@ -1,0 +1,279 @@
+"""A `Run`: one question over one context, folded from its events.
+
+The fold is pure: the same events give an equal `Run`, whether they arrive live or from a journal. Only one thing is
+not in the events: the answer *object* itself when JSON cannot hold it; it lives in `Run.answer` of the session that
+computed it, and a run loaded from its journal has its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from importlib.metadata import entry_points
+from typing import Any
+
+from . import events as ev
+from .events import CellError, KeptName, Message, Outcome, RefusedName, Status, Usage
+
+__all__ = ["Answer", "Candidate", "Cell", "Iteration", "Run", "SubCall"]
+
+
+@dataclass
+class SubCall:
+    """One `llm_query`: prompt in, text or error out. `seconds` is `None` while it is pending."""
+
+    index: int
+    batch: int | None
+    model: str
+    prompt: str
+    text: str = ""
+    error: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float | None = None
+
+
+@dataclass
+class Cell:
+    """One code block the model wrote; `outcome` is `None` while it runs."""
+
+    index: int
+    code: str
+    outcome: Outcome | None = None
+    stdout: str = ""
+    stderr: str = ""
+    displays: list[dict[str, Any]] = field(default_factory=list)
+    error: CellError | None = None
+    seconds: float = 0.0
+    rolled_back: list[str] = field(default_factory=list)
+    subcalls: list[SubCall] = field(default_factory=list)
+
+
+@dataclass
+class Answer:
+    """An answer as events can hold it: `value` is the object itself only where `exact`."""
+
+    text: str
+    value_type: str
+    value: Any
+    exact: bool
+    via: str
+    final: bool
+
+
+@dataclass
+class Iteration:
+    """One model turn and the cells it made run; `index` counts from 1."""
+
+    index: int
+    messages: list[Message]
+    text: str = ""
+    reasoning: str = ""
+    finish_reason: str = ""
+    usage: Usage = field(default_factory=Usage)
+    seconds: float | None = None
+    cells: list[Cell] = field(default_factory=list)
+    answer: Answer | None = None
+
+
+@dataclass
+class Candidate:
+    """One trajectory of a run."""
+
+    index: int
+    status: Status = "running"
+    stop_reason: str = ""
+    iterations: list[Iteration] = field(default_factory=list)
+
+    @property
+    def answer(self) -> Answer | None:
+        """The final answer, else the latest draft, else `None`."""
+        given = [i.answer for i in self.iterations if i.answer]
+        return next((a for a in given if a.final), given[-1] if given else None)
+
+    @property
+    def subcalls(self) -> list[SubCall]:
+        """All sub-calls in the order they were made."""
+        return [s for i in self.iterations for c in i.cells for s in c.subcalls]
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and money of the model turns and all sub-calls."""
+        total = sum((i.usage for i in self.iterations), Usage())
+        return sum((s.usage for s in self.subcalls), total)
+
+
+@dataclass
+class Run:
+    """One question over one context, from the call to the answer.
+
+    Attributes:
+        id: names the run and its folder, for example `20260102-030405-a1b2c3`.
+        started: UTC, ISO 8601.
+        context: the expression the user gave, as typed.
+        card: the bounded description the model was shown instead of the value.
+        offline: true when the rule-based solver answered, not a language model.
+        branch: how the cells were kept apart from the notebook (`fork`), and `branch_reason` why so.
+        status: `answered`, `limit`, `interrupted` or `failed`; `running` until then.
+        stop_reason: what ended the run, in words.
+        winner: index of the candidate whose answer this is; `why` states the rule that chose it.
+        seconds: wall time.
+        kept: variables brought back to the notebook; `refused` names those that could not be, with the reason.
+
+    """
+
+    id: str = ""
+    started: str = ""
+    question: str = ""
+    context: str = ""
+    context_type: str = ""
+    card: str = ""
+    model: str = ""
+    sub_model: str = ""
+    base_url: str = ""
+    offline: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    branch: str = ""
+    branch_reason: str = ""
+    status: Status = "running"
+    stop_reason: str = ""
+    candidates: list[Candidate] = field(default_factory=list)
+    winner: int | None = None
+    why: str = ""
+    seconds: float = 0.0
+    kept: list[KeptName] = field(default_factory=list)
+    refused: list[RefusedName] = field(default_factory=list)
+    answer_object: tuple[Any] | None = field(default=None, compare=False, repr=False)
+    journal_path: str = field(default="", compare=False)
+
+    @classmethod
+    def fold(cls, happened: Iterable[ev.Event]) -> Run:
+        """Fold events into a run."""
+        run = cls()
+        for event in happened:
+            run.apply(event)
+        return run
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The winning candidate; while there is none, the first."""
+        if self.winner is not None:
+            return self.candidates[self.winner]
+        return self.candidates[0] if self.candidates else None
+
+    @property
+    def answer(self) -> Any:
+        """The answer object itself; a draft if no final answer came (see `status`), `None` if nothing did.
+
+        In a run loaded from a journal an object that JSON cannot hold is represented by its text.
+        """
+        if self.answer_object is not None:
+            return self.answer_object[0]
+        given = self.chosen.answer if self.chosen else None
+        if given is None:
+            return None
+        return given.value if given.exact else given.text
+
+    @property
+    def text(self) -> str:
+        """The answer as text, empty if there is none."""
+        given = self.chosen.answer if self.chosen else None
+        return given.text if given else ""
+
+    @property
+    def iterations(self) -> list[Iteration]:
+        """Iterations of the winning candidate."""
+        return self.chosen.iterations if self.chosen else []
+
+    @property
+    def subcalls(self) -> list[SubCall]:
+        """Sub-calls of the winning candidate."""
+        return self.chosen.subcalls if self.chosen else []
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and money of all candidates, winners and losers."""
+        return sum((c.usage for c in self.candidates), Usage())
+
+    def __repr__(self) -> str:
+        answer = self.text if len(self.text) <= 200 else f"{self.text[:200]}…"
+        return f"<Run {self.id} {self.status}: {answer or self.stop_reason}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Show the run in a notebook through the installed view (entry point group `rlm_kernel.views`)."""
+        for view in entry_points(group="rlm_kernel.views", name="notebook"):
+            bundle: dict[str, str] = view.load()(self)
+            return bundle
+        return {"text/plain": repr(self)}
+
+    # ----- the fold: one method per event ------------------------------------------------------------------
+
+    @singledispatchmethod
+    def apply(self, event: ev.Event) -> None:
+        """Add one event; unknown events change nothing."""
+
+    @apply.register
+    def _(self, e: ev.RunStarted) -> None:
+        self.id, self.started, self.question = e.run_id, e.started, e.question
+        self.context, self.context_type, self.card = e.context, e.context_type, e.card
+        self.model, self.sub_model, self.base_url = e.model, e.sub_model, e.base_url
+        self.offline, self.settings = e.offline, e.settings
+        self.branch, self.branch_reason = e.branch, e.reason
+
+    @apply.register
+    def _(self, e: ev.CandidateStarted) -> None:
+        self.candidates.append(Candidate(e.candidate))
+
+    @apply.register
+    def _(self, e: ev.ModelCalled) -> None:
+        self.candidates[e.candidate].iterations.append(Iteration(e.iteration, e.messages))
+
+    @apply.register
+    def _(self, e: ev.ModelReplied) -> None:
+        turn = self._turn(e.candidate)
+        turn.text, turn.reasoning, turn.finish_reason = e.text, e.reasoning, e.finish_reason
+        turn.usage, turn.seconds = e.usage, e.seconds
+
+    @apply.register
+    def _(self, e: ev.CellStarted) -> None:
+        self._turn(e.candidate).cells.append(Cell(e.cell, e.code))
+
+    @apply.register
+    def _(self, e: ev.SubcallStarted) -> None:
+        cell = self._turn(e.candidate).cells[-1]
+        cell.subcalls.append(SubCall(e.subcall, e.batch, e.model, e.prompt))
+
+    @apply.register
+    def _(self, e: ev.SubcallEnded) -> None:
+        for call in reversed(self._turn(e.candidate).cells[-1].subcalls):
+            if call.index == e.subcall:
+                call.text, call.error, call.usage, call.seconds = e.text, e.error, e.usage, e.seconds
+                return
+
+    @apply.register
+    def _(self, e: ev.CellEnded) -> None:
+        cell = self._turn(e.candidate).cells[-1]
+        cell.outcome, cell.stdout, cell.stderr, cell.displays = e.outcome, e.stdout, e.stderr, e.displays
+        cell.error, cell.seconds, cell.rolled_back = e.error, e.seconds, e.rolled_back
+
+    @apply.register
+    def _(self, e: ev.AnswerGiven) -> None:
+        given = Answer(e.text, e.value_type, e.value, e.exact, e.via, e.final)
+        self._turn(e.candidate).answer = given
+
+    @apply.register
+    def _(self, e: ev.CandidateEnded) -> None:
+        candidate = self.candidates[e.candidate]
+        candidate.status, candidate.stop_reason = e.status, e.stop_reason
+
+    @apply.register
+    def _(self, e: ev.Kept) -> None:
+        self.kept, self.refused = e.kept, e.refused
+
+    @apply.register
+    def _(self, e: ev.RunEnded) -> None:
+        self.status, self.stop_reason, self.winner = e.status, e.stop_reason, e.winner
+        self.why, self.seconds = e.why, e.seconds
+
+    def _turn(self, candidate: int) -> Iteration:
+        return self.candidates[candidate].iterations[-1]
