@@ -1,1 +1,43 @@
-"""placeholder"""
+"""Questions over data far larger than a model's window, answered by a language model that writes Python against it.
+
+    from rlm_kernel import solve
+    run = solve("Which region lost the most customers?", context=df)
+    run.answer
+
+This room computes: the Jupyter kernel, the branches that cells run on, the engine, the models. It imports neither the
+magics nor the viewer. Names are loaded when they are first used, so importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import errors
+    from .settings import Settings
+    from .solver import runs, solve
+    from .trajectory.journal import load
+    from .trajectory.run import Run
+
+__all__ = ["Run", "Settings", "errors", "load", "runs", "solve"]
+
+_HOMES = {
+    "Run": "trajectory.run",
+    "Settings": "settings",
+    "load": "trajectory.journal",
+    "runs": "solver",
+    "solve": "solver",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name == "errors":
+        return import_module(".errors", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

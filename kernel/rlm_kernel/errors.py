@@ -23,6 +23,11 @@ In a notebook an `RLMError` is shown as two short lines, never as a traceback.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .trajectory.run import Run
+
 __all__ = [
     "BranchDied",
     "BranchError",
@@ -57,6 +62,8 @@ class RLMError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.run: Run | None = None
+        """The run that failed with this error, where there was one."""
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message

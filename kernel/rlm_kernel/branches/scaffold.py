@@ -137,6 +137,8 @@ class Scaffold:
     def _ask(self, prompts: list[str], model: str | None, *, batched: bool) -> list[dict[str, str]]:
         if os.getpid() != self._pid:
             raise SubcallError("llm_query works in the session itself and its threads, not in a child process")
+        if model is not None and not isinstance(model, str):
+            raise TypeError(f"model is a name, not {type(model).__qualname__}")
         if not prompts:
             return []
         reply = self._channel().ask("llm_query", prompts=prompts, model=model, batched=batched)

@@ -1,0 +1,125 @@
+"""The solver thread: one asyncio loop per process, on which every run of this kernel lives.
+
+The main thread waits for its run in short steps, so that an interrupt is noticed at once; the loop itself is never
+interrupted. The thread is started by the first run and ends with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Job", "close"]
+
+T = TypeVar("T")
+
+_STEP = 0.05
+_CLOSE_LIMIT = 5.0
+
+_loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+
+
+class Job(Generic[T]):
+    """A coroutine at work on the solver thread; it is over only when its last `finally` is."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._outcome: Future[T] = Future()
+        self._loop = _running_loop()
+        self._task: asyncio.Task[T] | None = None
+        self._loop.call_soon_threadsafe(self._start, coroutine)
+
+    def stop(self) -> None:
+        """Cancel it; safe from any thread, harmless when it is over."""
+        with suppress(RuntimeError):  # the loop is closed: nothing is left to cancel
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def wait(self, on_step: Callable[[], object]) -> T:
+        """Wait in steps of 50 ms, calling `on_step` after each; return the result or raise the exception.
+
+        The first KeyboardInterrupt stops the job and the waiting goes on; a second one is raised.
+
+        Raises:
+            concurrent.futures.CancelledError: it was stopped.
+
+        """
+        interrupted = False
+        while True:
+            try:
+                if self._outcome_within(_STEP):
+                    return self._outcome.result()
+                on_step()
+            except KeyboardInterrupt:
+                self.stop()
+                if interrupted:
+                    raise
+                interrupted = True
+
+    def _outcome_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            self._outcome.exception(seconds)
+        return self._outcome.done()
+
+    def _start(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._task = self._loop.create_task(coroutine)
+        self._task.add_done_callback(self._done)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _done(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self._outcome.set_exception(CancelledError())
+        elif (error := task.exception()) is not None:
+            self._outcome.set_exception(error)
+        else:
+            self._outcome.set_result(task.result())
+
+
+def close() -> None:
+    """Cancel what still runs, stop the loop and join the thread. A later run starts them anew."""
+    global _loop, _thread
+    loop, thread = _loop, _thread
+    _loop = _thread = None
+    if loop is not None and thread is not None and thread.is_alive():
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_CLOSE_LIMIT)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    global _loop, _thread
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+        _thread = threading.Thread(target=_serve, args=[_loop], name="rlm-solver", daemon=True)
+        _thread.start()
+    return _loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        unfinished = asyncio.all_tasks(loop)
+        for task in unfinished:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*unfinished, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+def _forget() -> None:
+    """Drop the parent's thread in a forked child: it does not exist there."""
+    global _loop, _thread
+    _loop = _thread = None
+
+
+atexit.register(close)
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,93 @@
+"""Sub-calls: what code in a cell asks the sub model, answered here, outside the branch.
+
+The branch only carries text back and forth. The key, the connections and the limits stay in the notebook's process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import ModelError, SubcallError
+from ..models.client import Completion, ModelClient
+from ..trajectory.events import Event, Message, SubcallEnded, SubcallStarted, Usage
+
+__all__ = ["Subcalls"]
+
+
+class Subcalls:
+    """Serves the sub-calls of one trajectory.
+
+    Args:
+        client: asks the model.
+        model: the sub model, where the call names none.
+        candidate: whose trajectory it is.
+        emit: records events.
+        timeout: limit of one call, in seconds.
+        concurrency: calls in flight at once.
+
+    """
+
+    def __init__(
+        self,
+        client: ModelClient,
+        model: str,
+        *,
+        candidate: int,
+        emit: Callable[[Event], None],
+        timeout: float,
+        concurrency: int,
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._candidate = candidate
+        self._emit = emit
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(concurrency)
+        self._count = 0
+        self._batches = 0
+
+    async def serve(self, name: str, arguments: dict[str, Any]) -> list[dict[str, str]]:
+        """Answer a call from a cell: for each prompt, in order, `{"text": …}` or `{"error": …}`.
+
+        Raises:
+            SubcallError: the cell asked for something that does not exist.
+
+        """
+        if name != "llm_query":
+            raise SubcallError(f"there is no call named {name!r}")
+        prompts, model = arguments["prompts"], arguments["model"] or self._model
+        batch = None
+        if arguments["batched"]:
+            self._batches += 1
+            batch = self._batches
+        return await asyncio.gather(*(self._one(prompt, model, batch) for prompt in prompts))
+
+    async def _one(self, prompt: str, model: str, batch: int | None) -> dict[str, str]:
+        self._count += 1
+        number = self._count
+        self._emit(SubcallStarted(self._candidate, number, batch, model, prompt))
+        started = asyncio.get_running_loop().time()
+        try:
+            async with self._slots, asyncio.timeout(self._timeout):
+                done = await self._client.complete([Message(role="user", content=prompt)], model)
+        except TimeoutError:
+            return self._failed(number, f"no reply within {self._timeout:g} s", started)
+        except ModelError as error:
+            return self._failed(number, error.message, started)
+        except asyncio.CancelledError:
+            self._failed(number, "cancelled", started)
+            raise
+        self._emit(SubcallEnded(self._candidate, number, done.text, "", done.usage, done.seconds))
+        return {"text": _whole(done)}
+
+    def _failed(self, number: int, error: str, started: float) -> dict[str, str]:
+        seconds = asyncio.get_running_loop().time() - started
+        self._emit(SubcallEnded(self._candidate, number, "", error, Usage(), seconds))
+        return {"error": error}
+
+
+def _whole(done: Completion) -> str:
+    """Return the reply's text, and say so where the server cut it off."""
+    return done.text + " [reply cut off at the length limit]" if done.finish_reason == "length" else done.text

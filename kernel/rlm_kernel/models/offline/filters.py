@@ -1,0 +1,268 @@
+"""The conditions in a question about a table: values, comparisons, gaps, truth values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .words import FILLER, Token, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .cards import Column
+
+__all__ = ["Filter", "claim_filters", "claim_values", "column_of", "unknown_phrases"]
+
+_COMPARISONS = (
+    ("at least", ">="),
+    ("no less than", ">="),
+    ("not less than", ">="),
+    ("at most", "<="),
+    ("no more than", "<="),
+    ("not more than", "<="),
+    *((f"{word} than", ">") for word in "more greater larger higher longer bigger later".split()),
+    *((f"{word} than", "<") for word in "less fewer lower smaller shorter earlier".split()),
+    *((word, ">") for word in "over above exceeding exceeds exceeded >".split()),
+    *((word, "<") for word in "under below <".split()),
+    (">=", ">="),
+    ("<=", "<="),
+    ("!=", "!="),
+)
+_GAPS = frozenset("missing null nulls nan na empty blank without no unknown".split())
+_EQUALS = frozenset("= == is equal equals equal to was of number no".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on one column; `relation` is a comparison, `in`, `between`, `missing`, `true` or `false`."""
+
+    column: str
+    relation: str
+    values: tuple[str | int | float, ...] = ()
+
+
+def column_of(token: Token) -> str | None:
+    """Return the column a token names."""
+    return token.role.removeprefix("column:") if token.role.startswith("column:") else None
+
+
+def claim_values(
+    found: Sequence[Token], columns: Sequence[Column], looked_up: Sequence[tuple[str, str]]
+) -> tuple[list[Filter], str]:
+    """Find values that the card lists, or that a lookup found, among the words; return equalities and a problem."""
+    known: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for column, value in [*((c.name, v) for c in columns for v in c.values), *looked_up]:
+        spelled = tuple(t.low for t in tokens(value)) or (value.lower(),)
+        known.setdefault(spelled, []).append((column, value))
+    equal: dict[str, list[str]] = {}
+    for start, end, phrase in _spans(found, max(map(len, known), default=0)):
+        meant = list(dict.fromkeys(known.get(phrase, [])))
+        if not meant or (_small(phrase) and all(v != found[start].text or v.islower() for _, v in meant)):
+            continue
+        owners = list(dict.fromkeys(column for column, _ in meant))
+        owner = owners[0] if len(owners) == 1 else _beside(found, start, end, owners)
+        if owner is None:
+            said = " ".join(t.text for t in found[start:end])
+            return [], f"“{said}” is a value of several columns: {', '.join(owners)}"
+        equal.setdefault(owner, []).extend(value for column, value in meant if column == owner)
+        _claim(found, start, end, f"value:{owner}")
+        _claim_own_column(found, start, owner)
+    _claim_alternatives(found)
+    return [Filter(column, "in", tuple(dict.fromkeys(values))) for column, values in equal.items()], ""
+
+
+def claim_filters(found: Sequence[Token], columns: Sequence[Column]) -> tuple[list[Filter], str]:
+    """Find comparisons with numbers, equalities with numbers, gaps; return them and a problem."""
+    by_name = {column.name: column for column in columns}
+    filters: list[Filter] = []
+    for start in range(len(found)):
+        gap = _gap(found, start) or _between(found, start, by_name) or _comparison(found, start, by_name)
+        if gap:
+            filters.append(gap)
+    filters.extend(_equalities(found, by_name))
+    return filters, ""
+
+
+def unknown_phrases(found: Sequence[Token]) -> list[str]:
+    """Return the runs of words that nothing has claimed, in the order of the question."""
+    phrases: list[str] = []
+    run: list[str] = []
+    for token in [*found, Token("", "end", "end")]:
+        if not token.role and (token.kind == "quoted" or token.low not in FILLER):
+            run.append(token.text)
+            continue
+        if run:
+            phrases.append(" ".join(run))
+        run = []
+    return phrases
+
+
+def _spans(found: Sequence[Token], longest: int) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Yield stretches of unclaimed tokens, longest first, with their words."""
+    for length in range(min(longest, 8), 0, -1):
+        for start in range(len(found) - length + 1):
+            span = found[start : start + length]
+            if any(token.role for token in span):
+                continue
+            if length == 1 and span[0].kind == "quoted":
+                yield start, start + 1, tuple(t.low for t in tokens(span[0].text)) or (span[0].low,)
+            yield start, start + length, tuple(token.low for token in span)
+
+
+def _small(phrase: tuple[str, ...]) -> bool:
+    return len(phrase) == 1 and (phrase[0] in FILLER or phrase[0] in ("as", "or", "no", "not", "by", "per"))
+
+
+def _beside(found: Sequence[Token], start: int, end: int, owners: Sequence[str]) -> str | None:
+    """Return the owner that the words around a value name: `origin JFK`, `JFK origin`, `to SEA` for dest."""
+    for index in (_back(found, start - 1), end):
+        if 0 <= index < len(found) and column_of(found[index]) in owners:
+            return column_of(found[index])
+    before = found[start - 1].low if start else ""
+    hints = {"from": ("orig", "from", "source", "start"), "to": ("dest", "to", "target", "end")}.get(before, ())
+    fitting = [owner for owner in owners if any(owner.lower().startswith(hint) for hint in hints)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _back(found: Sequence[Token], index: int) -> int:
+    """Step back over small words that may stand between a column and what is said of it."""
+    while index >= 0 and (found[index].role == "part" or _links(found[index])):
+        index -= 1
+    return index
+
+
+def _links(token: Token) -> bool:
+    return not token.role and token.low in (
+        "is",
+        "was",
+        "of",
+        "with",
+        "are",
+        "were",
+        "a",
+        "an",
+        "the",
+        "than",
+        "=",
+        "==",
+        "equals",
+        "in",
+    )
+
+
+def _claim(found: Sequence[Token], start: int, end: int, role: str) -> None:
+    for token in found[start:end]:
+        token.role = role
+
+
+def _claim_own_column(found: Sequence[Token], start: int, owner: str) -> None:
+    """In `origin JFK` the column belongs to the value and is no longer a column to compute with."""
+    index = _back(found, start - 1)
+    if index >= 0 and column_of(found[index]) == owner:
+        _claim(found, index, start, "filter")
+
+
+def _claim_alternatives(found: Sequence[Token]) -> None:
+    """Claim `or` between two values of one column."""
+    for before, token, after in zip(found, found[1:], found[2:], strict=False):
+        if token.low == "or" and before.role.startswith(("value:", "number:")) and before.role == after.role:
+            token.role = "or"
+
+
+def _gap(found: Sequence[Token], start: int) -> Filter | None:
+    """Read `missing dep_time`, `no dep_time`, `dep_time is missing`."""
+    token = found[start]
+    if token.role or token.low not in _GAPS:
+        return None
+    after = next(
+        (i for i in range(start + 1, len(found)) if found[i].low not in ("values", "value", "for", "in", "a")), 0
+    )
+    for index in (after, _back(found, start - 1)):
+        column = column_of(found[index]) if 0 <= index < len(found) else None
+        if column:
+            _claim(found, min(index, start), max(index, start) + 1, "filter")
+            _claim_parts(found, index)
+            return Filter(column, "missing")
+    return None
+
+
+def _between(found: Sequence[Token], start: int, by_name: dict[str, Column]) -> Filter | None:
+    span = found[start : start + 4]
+    if [t.low if t.kind == "word" else t.kind for t in span] != ["between", "number", "and", "number"]:
+        return None
+    return _compared(found, start, start + 4, "between", (span[1].number, span[3].number), by_name)
+
+
+def _comparison(found: Sequence[Token], start: int, by_name: dict[str, Column]) -> Filter | None:
+    for phrase, relation in _COMPARISONS:
+        words = phrase.split()
+        end = start + len(words)
+        if [t.low for t in found[start:end]] == words and end < len(found) and found[end].kind == "number":
+            if any(t.role and not t.role.startswith("op:") for t in found[start : end + 1]):
+                continue
+            return _compared(found, start, end + 1, relation, (found[end].number,), by_name)
+    return None
+
+
+def _compared(
+    found: Sequence[Token],
+    start: int,
+    end: int,
+    relation: str,
+    numbers: tuple[int | float, ...],
+    by_name: dict[str, Column],
+) -> Filter | None:
+    """Attach a comparison to the numeric column just before it, or else to the one just after the number."""
+    for index in (_back(found, start - 1), end):
+        column = column_of(found[index]) if 0 <= index < len(found) else None
+        if column and by_name[column].numeric:
+            _claim_parts(found, index)
+            _claim(found, min(index, start), max(index + 1, end), "filter")
+            return Filter(column, relation, numbers)
+    return None
+
+
+def _claim_parts(found: Sequence[Token], index: int) -> None:
+    found[index].role = "filter"
+    for token in found[index + 1 :]:
+        if token.role != "part":
+            break
+        token.role = "filter"
+
+
+def _equalities(found: Sequence[Token], by_name: dict[str, Column]) -> list[Filter]:
+    """Read `month 1`, `month = 1 or 2`, `tailnum N14228`: a column followed by a value."""
+    equal: dict[str, list[str | int | float]] = {}
+    for start, token in enumerate(found):
+        name = column_of(token)
+        if name is None:
+            continue
+        index = start + 1
+        while index < len(found) and (
+            found[index].role == "part" or (not found[index].role and found[index].low in _EQUALS)
+        ):
+            index += 1
+        values: list[str | int | float] = []
+        while index < len(found) and (value := _value(found[index], by_name[name])) is not None:
+            values.append(value)
+            found[index].role = f"number:{name}"
+            joined = index + 2 < len(found) and found[index + 1].low in ("or", "and")
+            index += 2 if joined and _value(found[index + 2], by_name[name]) is not None else len(found)
+        if values:
+            _claim(
+                found, start, next(i for i in range(start, len(found)) if found[i].role == f"number:{name}"), "filter"
+            )
+            equal.setdefault(name, []).extend(values)
+    _claim_alternatives(found)
+    return [Filter(name, "in", tuple(values)) for name, values in equal.items()]
+
+
+def _value(token: Token, column: Column) -> str | int | float | None:
+    """Return what a token means as a value of a column; a plain lower-case word is none unless it is quoted."""
+    if token.role:
+        return None
+    if token.kind == "number" and not column.textual:
+        return token.number if column.numeric else None
+    special = token.kind == "quoted" or any(c.isdigit() or c.isupper() for c in token.text[1:])
+    return token.text if column.textual and special else None

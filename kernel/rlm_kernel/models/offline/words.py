@@ -1,0 +1,80 @@
+"""Words of a question: tokens, plurals, and the small words that carry no meaning of their own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["FILLER", "Token", "content_words", "literal", "name_words", "stem", "tokens"]
+
+_TOKEN = re.compile(
+    r"""["“](?P<double>[^"“”\n]{1,200})["”]|`(?P<back>[^`\n]{1,200})`|(?<!\w)'(?P<single>[^'\n]{1,200})'(?!\w)"""
+    r"""|(?P<number>(?<!\w)-?\d[\d,]*(?:\.\d+)?(?!\w))|(?P<symbol>[<>=!]=?|%)|(?P<word>\w+)""",
+)
+
+FILLER = frozenset(
+    """a about all am among an and any are at be been by can contain contained contains context could data dataframe
+    dataset depart departed departing did do does doing done each exist exists find flew flies flown fly flying for
+    from gave get give given go goes going had has have having i in is it its leave leaves leaving left list made make
+    me of on operate operated our overall please s show tell that the their them there these this those to us value
+    values was we went were what when where which who whose will with would you""".split()
+)
+"""Words that may stand in a question without changing what is asked."""
+
+_QUESTION = frozenset("answer does exactly explain how much name say says state text".split())
+
+
+@dataclass(slots=True)
+class Token:
+    """One word, number, symbol or quoted phrase; `role` is what it was understood as, empty while it is not."""
+
+    text: str
+    kind: str
+    role: str = ""
+
+    @property
+    def low(self) -> str:
+        """The text in lower case."""
+        return self.text.lower()
+
+    @property
+    def number(self) -> int | float:
+        """The value of a number token."""
+        plain = self.text.replace(",", "")
+        return float(plain) if "." in plain or len(plain) > 300 else int(plain)
+
+
+def tokens(text: str) -> list[Token]:
+    """Split a question; quoted phrases of up to 200 characters stay together."""
+    found = []
+    for match in _TOKEN.finditer(text[:2000]):
+        kind = match.lastgroup or "word"
+        quoted = kind in ("double", "back", "single")
+        found.append(Token(match[kind], "quoted" if quoted else kind))
+    return found
+
+
+def stem(word: str) -> str:
+    """Return a word in lower case and singular, by the regular endings only."""
+    low = word.lower()
+    if len(low) > 4 and low.endswith("ies"):
+        return low[:-3] + "y"
+    if len(low) > 4 and low.endswith(("sses", "xes", "ches", "shes")):
+        return low[:-2]
+    return low[:-1] if len(low) > 3 and low.endswith("s") and not low.endswith(("ss", "us", "is")) else low
+
+
+def name_words(name: str) -> list[str]:
+    """Split a column's name into stems: `dep_delay`, `depDelay` and `Dep. delay` give the same."""
+    return [stem(part) for part in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|\d+", name)] or [name.lower()]
+
+
+def content_words(question: str) -> list[str]:
+    """Return what the question is about: its words in lower case without the small ones, quoted phrases whole."""
+    plain = [t.low for t in tokens(question) if t.kind != "symbol"]
+    return list(dict.fromkeys(word for word in plain if word not in FILLER and word not in _QUESTION))
+
+
+def literal(value: object) -> str:
+    """Return Python source for a value; no value can end the literal, nor the code fence around it."""
+    return repr(value).replace("`", "\\x60")

@@ -1,0 +1,45 @@
+"""Masking secrets in whatever is written down: journals and views travel further than the notebook does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Redactor"]
+
+_TELLING_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$", re.IGNORECASE)
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}|\bAKIA[0-9A-Z]{16}\b")
+_MASK = "«secret»"
+_SHORTEST = 8
+
+
+class Redactor:
+    """Replaces values of secret-sounding environment variables, and key-like text, by a mask.
+
+    Args:
+        environ: the environment; values of variables named like `…_KEY` or `…_TOKEN` count as secret if they have at
+            least 8 characters (shorter ones would mask ordinary words).
+
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        secrets = {v for n, v in environ.items() if _TELLING_NAME.search(n) and len(v) >= _SHORTEST}
+        longest_first = sorted(secrets, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if secrets else None
+
+    def text(self, text: str) -> str:
+        """Return `text` with every secret masked."""
+        if self._known is not None:
+            text = self._known.sub(_MASK, text)
+        return _KEY_LIKE.sub(_MASK, text)
+
+    def record(self, value: Any) -> Any:
+        """Return a JSON value with every secret in its strings masked."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.record(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.record(item) for key, item in value.items()}
+        return value

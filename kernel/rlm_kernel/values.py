@@ -1,0 +1,123 @@
+"""The kinds of values a setting can have, and how what the user typed becomes one.
+
+A kind says in words what a value must be and converts what it is given. Every converter takes the text of the
+magic's line as well as a Python object, returns the checked value, and raises for anything else; the words of
+the error are made in one place, `Kind.read`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import reprlib
+from dataclasses import dataclass
+from keyword import iskeyword
+from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
+
+from .errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["COUNT", "DURATION", "FOLDER", "KEEP", "NAME", "URL", "VIEW", "Kind"]
+
+_DAY = 86_400
+_SECONDS_PER_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*([smh]?)", re.ASCII)
+_URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        word: the type in a word or two, for help.
+        rule: what a value must be, as the end of "… must be …".
+        example: valid values, as the user would type them.
+        convert: returns the checked value; raises `ValueError` or `TypeError` for anything else.
+
+    """
+
+    word: str
+    rule: str
+    example: str
+    convert: Callable[[object], object]
+
+    def read(self, label: str, raw: object) -> object:
+        """Return the value that `raw` stands for; `label` is the option or variable it was given to.
+
+        Raises:
+            OptionError: `raw` is no value of this kind.
+
+        """
+        try:
+            return self.convert(raw)
+        except (TypeError, ValueError, OverflowError):
+            message = f"{label} must be {self.rule}, not {reprlib.repr(raw)}"
+            raise OptionError(message, f"for example {label}={self.example}") from None
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise ValueError
+    return raw.strip()
+
+
+def _url(raw: object) -> str:
+    url = _text(raw)
+    if not _URL.fullmatch(url):
+        raise ValueError
+    return url
+
+
+def _folder(raw: object) -> str:
+    return _text(os.fspath(raw) if isinstance(raw, os.PathLike) else raw)
+
+
+def _count(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, str | SupportsIndex):
+        raise TypeError
+    count = int(raw)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+def _seconds(raw: object) -> float:
+    if isinstance(raw, str):
+        match = _DURATION.fullmatch(raw.strip())
+        if match is None:
+            raise ValueError
+        seconds = float(match[1]) * _SECONDS_PER_UNIT[match[2]]
+    elif isinstance(raw, bool) or not isinstance(raw, SupportsFloat):
+        raise TypeError
+    else:
+        seconds = float(raw)
+    if not 0 < seconds <= _DAY:
+        raise ValueError
+    return seconds
+
+
+def _keep(raw: object) -> str:
+    names = [name.strip() for name in _text(raw).split(",")]
+    if not all(name.isidentifier() and not iskeyword(name) for name in names):
+        raise ValueError
+    return ",".join(names)
+
+
+def _view(raw: object) -> str:
+    if raw not in ("auto", "static", "none"):
+        raise ValueError
+    return str(raw)
+
+
+NAME = Kind("name", "a name that is not empty", "gpt-5-mini", _text)
+URL = Kind("URL", "a URL that starts with http:// or https://", "http://localhost:8000/v1", _url)
+FOLDER = Kind("path", "the path of a folder", ".rlm/runs", _folder)
+COUNT = Kind("whole number", "a whole number of at least 1", "20", _count)
+DURATION = Kind(
+    "duration", f"a number of seconds above 0 and at most {_DAY} (a day)", "30, 30s, 2m or 1.5h", _seconds
+)
+KEEP = Kind("word or names", "none, new, all, or variable names with commas between them", "df,totals", _keep)
+VIEW = Kind("word", "auto, static or none", "static", _view)

@@ -1,0 +1,104 @@
+"""The options of `%%rlm`, and how a line and a body become a call.
+
+One table, `OPTIONS`, serves the parser, the help and the completion: three options of the magic itself, then
+those settings of the kernel that can be given on the line. Every error points at its column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from keyword import iskeyword
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rlm_kernel import settings
+from rlm_kernel.errors import OptionError, QuestionError
+from rlm_kernel.settings import Option
+from rlm_kernel.values import Kind
+
+from .grammar import Token, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["OPTIONS", "Call", "read_line"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one `%%rlm` asks for.
+
+    Attributes:
+        context: the expression as typed; empty if none was given.
+        question: the question, never empty.
+        out: the variable that gets the `Run`, if any.
+        given: checked values of the settings given on the line, by name.
+
+    """
+
+    context: str
+    question: str
+    out: str | None
+    given: dict[str, object]
+
+
+def _variable(raw: object) -> str:
+    if not isinstance(raw, str) or not raw.isidentifier() or iskeyword(raw):
+        raise ValueError
+    return raw
+
+
+_EXPRESSION = Kind("expression", "a Python expression", "df", str)
+_PROSE = Kind("text", "a question", "Which region grew most?", str)
+_VARIABLE = Kind("variable", "a name that a variable can have", "run", _variable)
+
+_OWN = (
+    Option("context", None, _EXPRESSION, "the value the question is about; required", "", ""),
+    Option("query", None, _PROSE, "the question, to the end of the line; else the cell's body", "", ""),
+    Option("out", None, _VARIABLE, "variable that gets the Run; also -o NAME", "", ""),
+)
+_SETTINGS = ("model", "sub_model", "base_url", "timeout", "max_iterations", "keep", "view")
+
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {option.name: option for option in (*_OWN, *(settings.OPTIONS[name] for name in _SETTINGS))}
+)
+"""All options of the line by name, in the order in which help lists them."""
+
+
+def read_line(line: str, body: str | None) -> Call:
+    """Read the magic's line (without its name) and the cell's body (`None` for a line magic).
+
+    Raises:
+        OptionError: the line does not follow the grammar, or an option or its value is wrong.
+        QuestionError: there is no question.
+
+    """
+    tokens = {token.name: token for token in scan(line)}
+    values = {name: _value(token) for name, token in tokens.items()}
+    context, query, out = (values.pop(option.name, None) for option in _OWN)
+    question = (body or "").strip()
+    if question and query is not None:
+        hint = "remove query= from the line, or empty the cell's body"
+        raise OptionError("give the question once", hint, line=line, column=tokens["query"].column)
+    question = question or str(query or "").strip()
+    if not question:
+        raise QuestionError(
+            "there is no question", "write it below the %%rlm line, or as query=… at the line's end"
+        )
+    return Call(str(context or ""), question, None if out is None else str(out), values)
+
+
+def _value(token: Token) -> object:
+    option = OPTIONS.get(token.name)
+    if option is None:
+        near = get_close_matches(token.name, OPTIONS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(OPTIONS)}"
+        raise OptionError(f"there is no option {token.name!r}", hint, line=token.line, column=token.column)
+    if token.name == "context" and token.value is not None:
+        return token.value  # an expression keeps its quotes
+    text = token.text()
+    try:
+        return option.kind.read(token.name, text)
+    except OptionError as error:
+        raise token.error(error.message, error.hint) from None

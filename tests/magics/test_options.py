@@ -1,0 +1,107 @@
+"""From a line and a body to a call; the help that is written from the same table."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlm_kernel import settings
+from rlm_kernel.errors import OptionError, QuestionError
+from rlm_magics.options import OPTIONS, Call, read_line
+from rlm_magics.usage import usage
+
+
+def test_everything_at_once() -> None:
+    line = (
+        'context=docs["a b"] model="x y" sub_model=s base_url=http://h/v1 timeout=2m max_iterations=3 keep=a,b -o run'
+    )
+    given = {
+        "model": "x y",
+        "sub_model": "s",
+        "base_url": "http://h/v1",
+        "timeout": 120.0,
+        "max_iterations": 3,
+        "keep": "a,b",
+    }
+    assert read_line(line, "\nWhich one?\n") == Call('docs["a b"]', "Which one?", "run", given)
+
+
+def test_context_keeps_its_quotes_and_query_does_not() -> None:
+    assert read_line("context='a b' query='How many?' view=none", "\n") == Call(
+        "'a b'", "How many?", None, {"view": "none"}
+    )
+
+
+@pytest.mark.parametrize("body", [None, "", "\n", "  \n\t\n"])
+def test_question_from_the_line(body: str | None) -> None:
+    assert read_line("context=df query=How many rows are there?", body).question == "How many rows are there?"
+
+
+def test_context_may_be_missing_here() -> None:
+    assert read_line("", "question") == Call("", "question", None, {})
+
+
+@pytest.mark.parametrize("line", ["", "context=df", "context=df query=''", "context=df query='  '"])
+def test_no_question(line: str) -> None:
+    with pytest.raises(QuestionError, match="query=") as caught:
+        read_line(line, " \n")
+    assert "below" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "message", "hint"),
+    [
+        ("context=df query=a", 11, "give the question once", "query="),
+        ("contxt=df", 0, "there is no option 'contxt'", "did you mean context?"),
+        ("context=df max_iteration=3", 11, "there is no option 'max_iteration'", "max_iterations?"),
+        ("zzz=1", 0, "there is no option 'zzz'", "context, query, out"),
+        ("runs_dir=/x", 0, "there is no option 'runs_dir'", ""),
+        ("context=df --zzz", 11, "there is no option 'zzz'", ""),
+        ("context=df timeout=5x", 19, "timeout must be a number of seconds", "2m"),
+        ("context=df timeout='5 x'", 19, "not '5 x'", "2m"),
+        ("context=df timeout=0", 19, "timeout must be", "2m"),
+        ("context=df --timeout", 11, "timeout needs a value", "timeout="),
+        ("--context", 0, "context needs a value", "context="),
+        ("max_iterations=1.5", 15, "max_iterations must be a whole number", "20"),
+        ("model=''", 6, "model must be a name that is not empty", "gpt"),
+        ("-o 1a", 3, "out must be a name that a variable can have", "run"),
+        ("-o class", 3, "out must be", "run"),
+        ("out=df.x", 4, "out must be", "run"),
+        ("out=''", 4, "out must be", "run"),
+        ("keep=a-b", 5, "keep must be none, new, all", "df,totals"),
+        ("view=live", 5, "view must be auto, static or none", "static"),
+    ],
+)
+def test_refused_at_its_column(line: str, column: int, message: str, hint: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        read_line(line, "question")
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_settings_on_the_line_are_rows_of_the_table_of_settings() -> None:
+    rows = [name for name, option in OPTIONS.items() if option is settings.OPTIONS.get(name)]
+    assert rows == list(OPTIONS)[3:]
+    assert list(OPTIONS)[:3] == ["context", "query", "out"]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_help_explains_every_option(name: str) -> None:
+    row = next(row for row in usage().splitlines() if row.split()[:1] == [name])
+    option = OPTIONS[name]
+    assert option.doc in row
+    assert option.type in row
+    assert option.unit in row
+    assert option.env in row
+    if option.default is not None:
+        assert f"default {option.default:g}" in row if isinstance(option.default, float) else str(option.default) in row
+
+
+def test_examples_of_the_help_are_read() -> None:
+    cells = usage().split("Examples:")[1].replace("\n    ", "\n").strip().split("\n\n")
+    assert len(cells) == 3
+    for cell in cells:
+        line, _, body = cell.removeprefix("%%rlm ").partition("\n")
+        call = read_line(line, body)
+        assert call.context
+        assert call.question.endswith("?")

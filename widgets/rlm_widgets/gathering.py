@@ -1,0 +1,213 @@
+"""From a run to its facts: count, choose, cut.
+
+Two numbers bound a page: how many characters of a text are shown and how many items of a list. Images have a
+budget of their own for the whole run, spent in the order they were made, because half an image is none. A run can
+be far larger than any page, so gathering gives up as soon as it is clear that the page would be too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import facts as f
+from .cleaning import one_line, shown
+from .words import counted, duration, money, size, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rlm_kernel.trajectory.run import Cell, Iteration, Run, SubCall
+
+__all__ = ["TooMuchError", "gather"]
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_IMAGES = ("image/png", "image/jpeg")
+_ITEM = 30  # characters that even an empty item has on every page
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_BAD: tuple[f.Mark, ...] = ("died", "killed", "timeout", "interrupted", "error", "running")
+
+
+class TooMuchError(Exception):
+    """The facts are larger than asked for; never leaves this package, the page is drawn again with less."""
+
+
+def gather(run: Run, *, characters: int, items: int, image_bytes: int = 0, most: int = 1_000_000) -> f.Facts:
+    """Return the facts of a run.
+
+    Args:
+        run: finished or still running.
+        characters: how much of each text is shown; the answer may have four times as much.
+        items: how many of each list are shown, half from its beginning and half from its end; at least 2.
+        image_bytes: how much all images of the run may have together, as base64.
+        most: how many characters all facts may have together, at least.
+
+    Raises:
+        TooMuchError: there are more than `most`.
+
+    """
+    return _Gatherer(characters, items, image_bytes, most).run(run)
+
+
+@dataclass
+class _Gatherer:
+    characters: int
+    items: int
+    image_bytes: int
+    left: int
+
+    def run(self, run: Run) -> f.Facts:
+        context = f"{one_line(run.context)}, {one_line(run.context_type)}" if run.context else ""
+        return f.Facts(
+            status=run.status,
+            reason=one_line(run.stop_reason, 400),
+            offline=run.offline,
+            question=self._cut(run.question),
+            context=context,
+            card=self._cut(run.card),
+            answer=self._answer(run),
+            iterations=self._list(run.iterations, self._iteration),
+            kept=self._list(run.kept, lambda k: _name(k["name"], k["type"], k["preview"])),
+            refused=self._list(run.refused, lambda r: _name(r["name"], r["type"], r["reason"])),
+            strip=_strip(run),
+        )
+
+    def _answer(self, run: Run) -> f.AnswerFacts | None:
+        given = run.chosen.answer if run.chosen else None
+        if given is None:
+            return None
+        at = next(i.index for i in run.iterations if i.answer is given)
+        text = self._cut(given.text, 4)
+        block = "\n" in text or len(text) > 400
+        return f.AnswerFacts(text, block, one_line(given.value_type), at, given.final)
+
+    def _iteration(self, turn: Iteration) -> f.IterationFacts:
+        prose = self._cut(_prose(turn))
+        title = one_line(prose)
+        subcalls = [call for cell in turn.cells for call in cell.subcalls]
+        seconds = (turn.seconds or 0.0) + sum(cell.seconds for cell in turn.cells)
+        notes = [counted(len(turn.cells), "cell")] if len(turn.cells) > 1 else []
+        notes += [counted(len(subcalls), "sub-call")] if subcalls else []
+        return f.IterationFacts(
+            number=turn.index,
+            title=title or one_line(turn.cells[0].code if turn.cells else "") or "…",
+            title_is_code=not title,
+            mark=_mark(turn),
+            answered=turn.answer is not None and turn.answer.final,
+            time=duration(seconds),
+            notes=", ".join(notes),
+            prose=prose if prose != title else "",
+            reasoning=self._cut(turn.reasoning),
+            cells=self._list(turn.cells, self._cell),
+        )
+
+    def _cell(self, cell: Cell) -> f.CellFacts:
+        error = cell.error
+        trouble = error["traceback"] or f"{error['type']}: {error['message']}".strip(": ") if error else ""
+        batches = [list(calls) for _, calls in groupby(cell.subcalls, key=_batch)]
+        return f.CellFacts(
+            code=self._cut(cell.code),
+            mark=cell.outcome or "running",
+            time=duration(cell.seconds),
+            stdout=self._cut(cell.stdout),
+            stderr=self._cut(cell.stderr),
+            trouble=self._cut(trouble),
+            displays=self._list(cell.displays, self._display),
+            rolled_back=self._list(cell.rolled_back, one_line),
+            batches=self._list(batches, self._batch),
+        )
+
+    def _display(self, bundle: dict[str, Any]) -> f.DisplayFacts:
+        text = self._cut(str(bundle.get("text/plain", "")))
+        kind = next((kind for kind in _IMAGES if isinstance(bundle.get(kind), str)), None)
+        if kind is None:
+            return f.DisplayFacts("", text or f"[{one_line(', '.join(bundle)) or 'empty display'}]")
+        data = "".join(bundle[kind].split())
+        if len(data) > self.image_bytes or not _BASE64.fullmatch(data):
+            note = f"[{kind}, {size(len(data) * 3 // 4)}, not stored here]"
+            return f.DisplayFacts("", f"{text}\n{note}".strip())
+        self.image_bytes -= len(data)
+        self._spend(len(data))
+        return f.DisplayFacts(f"data:{kind};base64,{data}", text)
+
+    def _batch(self, calls: list[SubCall]) -> f.BatchFacts:
+        waited = max((call.seconds for call in calls if call.seconds is not None), default=0.0)
+        failed = sum(bool(call.error) for call in calls)
+        return f.BatchFacts(self._list(calls, self._call), one_line(calls[0].model), failed, duration(waited))
+
+    def _call(self, call: SubCall) -> f.CallFacts:
+        time = "pending" if call.seconds is None else duration(call.seconds)
+        reply = self._cut(call.error or call.text)
+        return f.CallFacts(call.index, self._cut(call.prompt), reply, bool(call.error), time)
+
+    def _cut(self, text: str, times: int = 1) -> str:
+        text = shown(text, times * self.characters)
+        self._spend(len(text))
+        return text
+
+    def _spend(self, characters: int) -> None:
+        self.left -= characters
+        if self.left < 0:
+            raise TooMuchError
+
+    def _list(self, things: Sequence[S], fact: Callable[[S], T]) -> f.Listed[T]:
+        self._spend(_ITEM * min(len(things), self.items))
+        if len(things) <= self.items:
+            return f.Listed([fact(thing) for thing in things], 0, [])
+        half = self.items // 2
+        head, tail = things[: self.items - half], things[len(things) - half :]
+        return f.Listed([fact(t) for t in head], len(things) - self.items, [fact(t) for t in tail])
+
+
+def _strip(run: Run) -> list[tuple[str, str]]:
+    """Return the header; what a run does not have (a price, say) is not in it."""
+    cells = sum(len(turn.cells) for turn in run.iterations)
+    failed = sum(bool(call.error) for call in run.subcalls)
+    usage = run.usage
+    model = one_line(run.model, 60)
+    if run.sub_model and run.sub_model != run.model:
+        model += f" + {one_line(run.sub_model, 60)}"
+    branch = ", ".join(filter(None, (one_line(run.branch), one_line(run.branch_reason, 200))))
+    pairs = [
+        ("model", model),
+        ("iterations", f"{len(run.iterations):,}"),
+        ("cells", f"{cells:,}"),
+        ("sub-calls", f"{len(run.subcalls):,}" + (f" ({failed:,} failed)" if failed else "")),
+        ("tokens", tokens(usage) if usage.calls else ""),
+        ("cost", "" if run.offline else money(usage)),
+        ("time", duration(run.seconds)),
+        ("branch", branch),
+    ]
+    return [(label, value) for label, value in pairs if value]
+
+
+def _prose(turn: Iteration) -> str:
+    """Return the model's text without the blocks that ran; blocks that did not run stay readable in it."""
+    text = turn.text
+    for cell in turn.cells:
+        before, code, after = text.partition(cell.code.strip("\n"))
+        if code:
+            before = re.sub(r"[ \t]*(?:`{3,}|~{3,})[^\n]*\n\Z", "", before)
+            after = re.sub(r"\A\n?[ \t]*(?:`{3,}|~{3,})[ \t]*", "", after)
+            text = f"{before.rstrip()}\n\n{after.lstrip()}"
+    return text.strip()
+
+
+def _mark(turn: Iteration) -> f.Mark:
+    """Return the worst outcome of an iteration's cells."""
+    marks = {cell.outcome or "running" for cell in turn.cells}
+    if not marks:
+        return "running" if turn.seconds is None else "no code"
+    return next((bad for bad in _BAD if bad in marks), "ok")
+
+
+def _batch(call: SubCall) -> int:
+    return -1 - call.index if call.batch is None else call.batch
+
+
+def _name(name: str, kind: str, detail: str) -> f.NameFacts:
+    return f.NameFacts(one_line(name), one_line(kind), one_line(detail, 160))

@@ -1,0 +1,81 @@
+"""A run as plain text: for terminals, logs, diffs and readers that show no HTML.
+
+The same facts as the static view in at most about forty lines: answer, header, one line per iteration, names.
+"""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from .gathering import gather
+from .words import counted, status_words
+
+if TYPE_CHECKING:
+    from rlm_kernel.trajectory.run import Run
+
+    from . import facts as f
+
+__all__ = ["plain_text"]
+
+_WIDTH = 88
+_ANSWER_LINES = 12
+_ITERATIONS = 14
+_OFFLINE = (
+    "Not a language model: this answer comes from the embedded rule-based solver.\n"
+    "To use a model: %%rlm model=… base_url=…, or set OPENAI_API_KEY, OPENAI_BASE_URL and RLM_MODEL."
+)
+
+
+def plain_text(run: Run) -> str:
+    """Return the run as plain text, about forty lines at most."""
+    facts = gather(run, characters=600, items=_ITERATIONS)
+    blocks = (_answer(facts), _header(facts), _iterations(facts.iterations), _names(facts))
+    return "\n\n".join(filter(None, blocks))
+
+
+def _answer(facts: f.Facts) -> str:
+    if facts.answer is None:
+        return "No answer"
+    lines = facts.answer.text.split("\n")
+    if len(lines) > _ANSWER_LINES:
+        half = _ANSWER_LINES // 2
+        note = f"… {counted(len(lines) - 2 * half, 'line')} not shown …"
+        lines = [*lines[:half], note, *lines[-half:]]
+    prefix = "Answer: " if facts.answer.final else "Draft: "
+    return prefix + ("\n" if len(lines) > 1 else "") + "\n".join(lines)
+
+
+def _header(facts: f.Facts) -> str:
+    state = status_words(facts.status)
+    if facts.status != "answered" and facts.reason:
+        state += f": {facts.reason}"
+    strip = " · ".join(f"{name} {value}" for name, value in facts.strip)
+    return "\n".join([state, fill(strip, _WIDTH), *([_OFFLINE] if facts.offline else [])])
+
+
+def _iterations(listed: f.Listed[f.IterationFacts]) -> str:
+    gap = [f"     … {counted(listed.left_out, 'iteration')} not shown …"] if listed.left_out else []
+    return "\n".join([*map(_line, listed.head), *gap, *map(_line, listed.tail)])
+
+
+def _line(turn: f.IterationFacts) -> str:
+    right = " · ".join(filter(None, [turn.notes, turn.mark, "answer" if turn.answered else "", turn.time]))
+    room = _WIDTH - 7 - len(right)
+    title = turn.title if len(turn.title) <= room else f"{turn.title[: room - 1]}…"
+    return f"{turn.number:>4}  {title:<{room}} {right}"
+
+
+def _names(facts: f.Facts) -> str:
+    kept = ", ".join(f"{n.name} ({n.type})" for n in facts.kept.head + facts.kept.tail)
+    lines = [f"Kept in the notebook: {kept}{_more(facts.kept)}"] if kept else []
+    refused = facts.refused
+    for name in (refused.head + refused.tail)[:5]:
+        lines.append(f"Stayed behind: {name.name} ({name.type}): {name.detail}")
+    if refused.count > 5:
+        lines.append(f"Stayed behind: {refused.count - 5:,} more")
+    return "\n".join(lines)
+
+
+def _more(listed: f.Listed[f.NameFacts]) -> str:
+    return f" and {listed.left_out:,} more" if listed.left_out else ""
