@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Job", "close"]
+__all__ = ["Job", "close", "interrupts_held"]
 
 T = TypeVar("T")
 
@@ -81,6 +82,20 @@ class Job(Generic[T]):
             self._outcome.set_exception(error)
         else:
             self._outcome.set_result(task.result())
+
+
+@contextmanager
+def interrupts_held() -> Iterator[list[int]]:
+    """Note interrupts instead of raising them, for a few lines that must not be left half done; main thread only.
+
+    The value is the list of signals that came; after the block interrupts are raised again as before.
+    """
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def close() -> None:

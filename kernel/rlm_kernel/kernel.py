@@ -1,14 +1,14 @@
-"""The Jupyter kernel: IPython's own, which also loads the magics and knows how to stop a solve.
+"""The Jupyter kernel: IPython's own, with the magics loaded, which takes its branches along when it goes.
 
-Everything a Python kernel does stays as it is. Three things are added: `%%rlm` is there without `%load_ext`,
-an interrupt stops running solves even while the main thread is busy, and a shutdown takes every branch along.
+Everything a Python kernel does stays as it is. An interrupt needs no hook: the main thread waits for a solve in short
+steps, so the SIGINT that ipykernel sends reaches it within 50 ms.
 """
 
 from __future__ import annotations
 
 import sys
 from importlib import metadata
-from typing import Any, Literal
+from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
@@ -40,26 +40,14 @@ class RLMKernel(IPythonKernel):
         """What a console shows when it connects."""
         return f"RLM for notebooks {self.implementation_version}: %%rlm? tells how to ask\n{super().banner}"
 
-    async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Stop running solves, then interrupt the cell; runs on the control thread, whatever main does."""
-        self._tell_solver("interrupt_all")
-        await super().interrupt_request(stream, ident, parent)
-
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:
-        """Take every branch down before the kernel goes or restarts."""
-        self._tell_solver("close_all")
+        """Take every running solve and its branch down before the kernel goes or restarts."""
+        # Looked up, not imported: a kernel that never solved has nothing to stop and loads nothing for it.
+        background = sys.modules.get("rlm_kernel.background")
+        if background is not None:
+            background.close()
         reply: dict[str, Any] = super().do_shutdown(restart)
         return reply
-
-    def _tell_solver(self, action: Literal["interrupt_all", "close_all"]) -> None:
-        # Looked up, not imported: a kernel that never solved has nothing to stop and loads nothing for it.
-        solver = sys.modules.get("rlm_kernel.solver")
-        if solver is None:
-            return
-        try:
-            getattr(solver, action)()
-        except Exception:
-            self.log.exception("The solver failed in %s", action)
 
 
 class RLMKernelApp(IPKernelApp):

@@ -47,17 +47,13 @@ class Settings:
     max_iterations: int = _setting(
         20, values.COUNT, "model turns at most; then the latest draft is the answer", unit="turns"
     )
-    keep: str = _setting(
-        "new", values.KEEP, "variables to bring back: none, new (only new names), all, or names"
-    )
+    keep: str = _setting("new", values.KEEP, "variables to bring back: none, new (only new names), all, or names")
     view: str = _setting(
         "auto", values.VIEW, "how a run shows itself: auto, static (no progress line) or none", env="RLM_VIEW"
     )
     subcall_timeout: float = _setting(120.0, values.DURATION, "time limit of one sub-call", unit="seconds")
     max_concurrency: int = _setting(16, values.COUNT, "sub-calls in flight at once", unit="calls")
-    output_limit: int = _setting(
-        8000, values.COUNT, "how much of each output stream the model sees", unit="characters"
-    )
+    output_limit: int = _setting(8000, values.COUNT, "how much of each output stream the model sees", unit="characters")
     runs_dir: str = _setting(".rlm/runs", values.FOLDER, "folder of the journals", env="RLM_RUNS_DIR")
 
 

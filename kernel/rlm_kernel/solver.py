@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .background import Job
-from .branches.forked import ForkedBranch
+from .background import Job, interrupts_held
 from .branches.host import open_branch
 from .branches.keep import ANSWER, Parcel, unpack
+from .branches.preflight import check_fork
 from .engine.describe import describe
 from .engine.loop import Trajectory
 from .engine.prompt import opening
@@ -73,36 +73,40 @@ def solve(
     """
     if not question.strip():
         raise QuestionError("There is no question.", "write it in the cell's body, or as query=…")
-    _check_readable(context)
+    _check_readable(context, context_name)
     settings = settings or resolve(options)
     endpoint = endpoint_for(settings, os.environ)
     namespace = _shell_namespace() if namespace is None else namespace
+    reason = check_fork()
     card = describe(context)
-    branch = open_branch(namespace, context)
-    solving = _Solving(question, branch, endpoint, settings)
-    solving.begin(context, context_name, card)
-    alias = context_name if context_name in namespace else ""
-    return solving.finish(opening(question, card, alias), namespace, on_progress)
+    first = opening(question, card, context_name if context_name in namespace else "")
+    solving = _Solving(question, endpoint, settings)
+    with interrupts_held() as interrupts:
+        solving.open(namespace, context, context_name, card, reason)
+        job = Job(solving.trajectory(first))
+    if interrupts:
+        job.stop()
+    return solving.finish(job, namespace, on_progress)
 
 
 class _Solving:
     """One run under way: its branch, its journal, its clock."""
 
-    def __init__(self, question: str, branch: ForkedBranch, endpoint: Endpoint, settings: Settings) -> None:
+    def __init__(self, question: str, endpoint: Endpoint, settings: Settings) -> None:
         self.question = question
-        self.branch = branch
         self.endpoint = endpoint
         self.settings = settings
         self.started = time.monotonic()
-        self.run_id = new_run_id()
-        self.record = Recorder(Path(settings.runs_dir), self.run_id)
-        runs.append(self.record.run)
 
-    def begin(self, context: Any, context_name: str, card: str) -> None:
-        """Record what is asked of whom."""
+    def open(self, namespace: dict[str, Any], context: Any, context_name: str, card: str, reason: str) -> None:
+        """Open the branch and the journal, and record what is asked of whom."""
+        self.branch = open_branch(namespace, context, reason)
+        run_id = new_run_id()
+        self.record = Recorder(Path(self.settings.runs_dir), run_id)
+        runs.append(self.record.run)
         self.record(
             RunStarted(
-                run_id=self.run_id,
+                run_id=run_id,
                 started=datetime.now(UTC).isoformat(timespec="seconds"),
                 question=self.question,
                 context=context_name,
@@ -118,10 +122,22 @@ class _Solving:
             )
         )
 
-    def finish(self, first: str, namespace: dict[str, Any], on_progress: Progress | None) -> Run:
-        """Run the trajectory, bring back what is to be kept, and close everything."""
+    async def trajectory(self, first: str) -> Parcel | None:
+        """Run the one candidate; return what of its branch is to be kept. Lives on the solver thread."""
+        client = None
+        try:
+            client = ModelClient(self.endpoint)
+            await self.branch.start()
+            await Trajectory(self.question, first, self.branch, client, self.endpoint, self.settings, self.record).run()
+            return await self._pack()
+        finally:
+            self.branch.close()
+            if client is not None:
+                await client.close()
+
+    def finish(self, job: Job[Parcel | None], namespace: dict[str, Any], on_progress: Progress | None) -> Run:
+        """Wait for the trajectory, bring back what is to be kept, and close the journal."""
         run = self.record.run
-        job = Job(self._trajectory(first))
         try:
             parcel = job.wait(lambda: on_progress and on_progress(run, time.monotonic() - self.started))
             if parcel is not None:
@@ -132,23 +148,11 @@ class _Solving:
         except RLMError as error:
             self._end("failed", error.message)
             error.run = run
+            error.__context__ = None  # an exception group in it would make IPython print all of it, not the two lines
             raise
         finally:
             self.record.close()
         return run
-
-    async def _trajectory(self, first: str) -> Parcel | None:
-        """Run the one candidate; return what of its branch is to be kept. Lives on the solver thread."""
-        client = ModelClient(self.endpoint)
-        try:
-            await self.branch.start()
-            await Trajectory(
-                self.question, first, self.branch, client, self.endpoint, self.settings, self.record
-            ).run()
-            return await self._pack()
-        finally:
-            self.branch.close()
-            await client.close()
 
     async def _pack(self) -> Parcel | None:
         try:
@@ -172,7 +176,7 @@ class _Solving:
         self.record(RunEnded(status, reason, winner, why, time.monotonic() - self.started))
 
 
-def _check_readable(context: Any) -> None:
+def _check_readable(context: Any, name: str) -> None:
     """Refuse what can be read only once: the card alone would use it up.
 
     Raises:
@@ -181,11 +185,13 @@ def _check_readable(context: Any) -> None:
     """
     kind = type(context).__name__
     if isinstance(context, (Awaitable, AsyncIterator)):
-        raise ContextError(f"The context is a {kind}, which has no value yet.", "await it first")
+        raise ContextError(
+            f"{name} is a {kind}, which is not a value yet", "await it in a cell of its own, and give the result"
+        )
     if hasattr(context, "read") and hasattr(context, "close"):
-        raise ContextError(f"The context is an open file ({kind}).", "give its Path, or its text: context=file.read()")
+        raise ContextError(f"{name} is an open file ({kind})", f"give its Path, or its text: context={name}.read()")
     if isinstance(context, Iterator):
-        raise ContextError(f"The context is a {kind}, which can be read only once.", "make it a list: context=list(…)")
+        raise ContextError(f"{name} is a {kind}, which can be read only once", f"make it a list: context=list({name})")
 
 
 def _shell_namespace() -> dict[str, Any]:

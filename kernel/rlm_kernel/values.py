@@ -116,8 +116,6 @@ NAME = Kind("name", "a name that is not empty", "gpt-5-mini", _text)
 URL = Kind("URL", "a URL that starts with http:// or https://", "http://localhost:8000/v1", _url)
 FOLDER = Kind("path", "the path of a folder", ".rlm/runs", _folder)
 COUNT = Kind("whole number", "a whole number of at least 1", "20", _count)
-DURATION = Kind(
-    "duration", f"a number of seconds above 0 and at most {_DAY} (a day)", "30, 30s, 2m or 1.5h", _seconds
-)
+DURATION = Kind("duration", f"a number of seconds above 0 and at most {_DAY} (a day)", "30, 30s, 2m or 1.5h", _seconds)
 KEEP = Kind("word or names", "none, new, all, or variable names with commas between them", "df,totals", _keep)
 VIEW = Kind("word", "auto, static or none", "static", _view)

@@ -1,13 +1,11 @@
 """The value of `context=`: the user's expression evaluated in the user's namespace.
 
-Whatever goes wrong here is the user's to mend, so it is said in one sentence with the nearest way out. A
-value that can be read only once is refused: the solve looks at it many times.
+Whatever goes wrong here is the user's to mend, so it is said in one sentence with the nearest way out.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -25,26 +23,19 @@ def evaluate(shell: InteractiveShell, expression: str) -> object:
     """Return the value of `expression` in the user's namespace.
 
     Raises:
-        ContextError: there is no expression, it fails, or its value can be read only once.
+        ContextError: there is no expression, or it fails.
 
     """
     if not expression:
         raise ContextError("there is no context", f"say what the question is about: {_candidates(shell)}")
     failure: Exception | None = None
     try:
-        code = compile(expression, "<context>", "eval", dont_inherit=True)
-        value = eval(code, shell.user_global_ns, shell.user_ns)
+        value: object = shell.ev(expression)
     except Exception as error:  # noqa: BLE001 - the user's code may raise anything
         failure = error
     # Raised out here, the error has no context: IPython prints a long one for an exception group in it.
     if failure is not None:
         raise _explained(failure, expression, shell)
-    if isinstance(value, Awaitable | AsyncIterator):
-        hint = "await it in a cell of its own, and give the result as the context"
-        raise ContextError(f"{expression} is a {type(value).__name__}, which is not a value yet", hint)
-    if isinstance(value, Iterator):
-        message = f"{expression} is a {type(value).__name__}, which can be read only once"
-        raise ContextError(message, f"context=list({expression})")
     return value
 
 
@@ -54,9 +45,8 @@ def _explained(error: Exception, expression: str, shell: InteractiveShell) -> Co
         hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that defines it first"
         return ContextError(f"name {error.name!r} is not defined", hint)
     if isinstance(error, SyntaxError):
-        return ContextError(
-            f"context={expression} is not a Python expression: {error.msg}", "for example context=df"
-        )
+        message = f"context={expression} is not a Python expression: {error.msg}"
+        return ContextError(message, "for example context=df")
     said = " ".join(str(error).split())
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     message = f"context={expression} raises {type(error).__name__}" + (f": {said}" if said else "")

@@ -23,7 +23,7 @@ _QUOTES = "\"'"
 _CLOSING_OF = {"(": ")", "[": "]", "{": "}"}
 _SHORT_OUT = re.compile(r"-o(?!\S)\s*")
 _NAME = re.compile(r"(--)?([^\W\d][\w-]*)")
-_STRING = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""", re.DOTALL)
+_STRING = re.compile(r"""(["'])(?:\\.|(?!\1)[^\\])*\1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,8 @@ def _value_end(line: str, start: int) -> int:
         at += step
     if opened:
         bracket = line[opened[-1]]
-        raise OptionError(
-            f"{bracket} is not closed", f"add {_CLOSING_OF[bracket]}", line=line, column=opened[-1]
-        )
+        hint = f"add {_CLOSING_OF[bracket]}"
+        raise OptionError(f"{bracket} is not closed", hint, line=line, column=opened[-1])
     return at
 
 
@@ -148,9 +147,8 @@ def _string_length(line: str, at: int) -> int:
 
 def _string_content(literal: str) -> str | None:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # an unknown escape such as \d stays as typed, and that is what is meant
+        # An unknown escape such as \d stays as typed, and that is what is meant.
+        warnings.simplefilter("ignore")
         try:
             content = ast.literal_eval(literal)
         except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -83,9 +83,7 @@ def read_line(line: str, body: str | None) -> Call:
         raise OptionError("give the question once", hint, line=line, column=tokens["query"].column)
     question = question or str(query or "").strip()
     if not question:
-        raise QuestionError(
-            "there is no question", "write it below the %%rlm line, or as query=… at the line's end"
-        )
+        raise QuestionError("there is no question", "write it below the %%rlm line, or as query=… at the line's end")
     return Call(str(context or ""), question, None if out is None else str(out), values)
 
 

@@ -19,6 +19,7 @@ Answer a question about a value by letting a language model write Python against
 
     run = %rlm context=EXPRESSION [option=value ...] query="the question"
 
+In the second form the question needs its quotes where it ends with a question mark.
 The value is not sent to the model: the code it writes runs on a copy of this session.
 The result is a Run; it shows itself, and is also in `_`."""
 

@@ -12,7 +12,7 @@ from support.lab import CHROMIUM, Lab, open_browser, start_lab
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A running JupyterLab; the test is skipped where there is no browser to look at it."""
+    """Run a JupyterLab; the test is skipped where there is no browser to look at it."""
     if CHROMIUM is None:
         pytest.skip("no chromium")
     with start_lab(tmp_path_factory.mktemp("lab_home"), tmp_path_factory.mktemp("lab_root")) as running:
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh page without cookies or storage of other tests, 1200 × 900."""
+    """Open a page without cookies or storage of other tests."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     yield context.new_page()
     context.close()

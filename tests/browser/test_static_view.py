@@ -19,8 +19,8 @@ PROBE = '<p title="probe" data-probe="kept only where the notebook is trusted">p
 ANSWER = "South lost most: 9,412 customers left after the price change"
 
 
-def notebook() -> dict[str, Any]:
-    """Return a notebook whose first output is a run and whose second shows if scripts' attributes survive."""
+def notebook(source: str) -> dict[str, Any]:
+    """Return a notebook with a run and a probe as outputs; its `source` makes it differ from those that are signed."""
     outputs = [
         {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": data}
         for data in (mime_bundle(sample_runs.solved()), {"text/html": PROBE})
@@ -31,7 +31,7 @@ def notebook() -> dict[str, Any]:
             "id": f"c{number}",
             "execution_count": 1,
             "metadata": {},
-            "source": "run",
+            "source": source,
             "outputs": [output],
         }
         for number, output in enumerate(outputs)
@@ -55,7 +55,7 @@ def reads_and_opens(view: Page | Locator) -> None:
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "untrusted"])
 def test_stored_run_reads_and_opens_in_jupyterlab(lab: Lab, page: Page, trusted: bool) -> None:
     name = f"stored-{trusted}.ipynb"
-    lab.write(name, notebook(), trusted=trusted)
+    lab.write(name, notebook(name), trusted=trusted)
     lab.open(page, name)
     page.get_by_title("probe").wait_for()
     assert page.locator("[data-probe]").count() == int(trusted)
@@ -65,8 +65,8 @@ def test_stored_run_reads_and_opens_in_jupyterlab(lab: Lab, page: Page, trusted:
 def test_sanitizer_takes_nothing_away(lab: Lab, page: Page) -> None:
     """Every inline style, tag and image of the view survives in an untrusted notebook."""
     html = mime_bundle(sample_runs.solved())["text/html"]
-    lab.write("untrusted.ipynb", notebook())
-    lab.open(page, "untrusted.ipynb")
+    lab.write("unsigned.ipynb", notebook("unsigned"))
+    lab.open(page, "unsigned.ipynb")
     output = page.locator(".jp-OutputArea .jp-RenderedHTML").first
     output.wait_for()
     count = """(root) => {
@@ -79,7 +79,7 @@ def test_sanitizer_takes_nothing_away(lab: Lab, page: Page) -> None:
 
 
 def test_converted_notebook_reads_and_opens_offline(page: Page) -> None:
-    body, _ = HTMLExporter().from_notebook_node(nbformat.from_dict(notebook()))
+    body, _ = HTMLExporter().from_notebook_node(nbformat.from_dict(notebook("run")))
     page.route("**/*", lambda route: route.abort())
     page.set_content(body, wait_until="domcontentloaded")
     reads_and_opens(page.locator("body"))

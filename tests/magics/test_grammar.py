@@ -124,7 +124,8 @@ NO_TEXT = [
     "model='a'*3",
     r"model='\x'",
     "model='a'[0]",
-    f"model=''{'[' * 300}{']' * 300}",
+    pytest.param(f"model=''{'[' * 300}{']' * 300}", id="deep brackets"),
+    pytest.param(f"model=''{'+-' * 50_000}1", id="deep operators"),
 ]
 
 

@@ -75,9 +75,9 @@ def test_context_is_the_very_object(shell: InteractiveShell, solver: FakeSolver)
 
 def test_braces_and_dollars_are_not_expanded(shell: InteractiveShell, solver: FakeSolver) -> None:
     shell.run_cell("x = 5\n")
-    shell.run_cell("%%rlm context={x: 1} query=what is {x} or $x?")
+    shell.run_cell("%%rlm context=[x] query=what is {x} or $x?")
     assert solver.calls[0]["question"] == "what is {x} or $x?"
-    assert solver.calls[0]["context"] == {5: 1}
+    assert solver.calls[0]["context"] == [5]
 
 
 def test_question_on_the_line_alone(shell: InteractiveShell, solver: FakeSolver) -> None:

@@ -36,10 +36,15 @@ __all__ = ["CHROMIUM", "Lab", "open_browser", "start_lab"]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 """The browser of the machine, `None` where there is none."""
 
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 _TOKEN = "test"
 _START_SECONDS = 60.0
 

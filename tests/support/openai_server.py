@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that speaks the OpenAI API and replies as a test has scripted.
+r"""A real HTTP server on loopback that speaks the OpenAI API and replies as a test has scripted.
 
     with ScriptedModel(root=["```repl\nprint(1)\n```", …], sub=lambda prompt: prompt.upper()) as server:
         solve("…", context=…, base_url=server.base_url, model="scripted")
@@ -37,7 +37,7 @@ class ScriptedModel:
     Attributes:
         requests: bodies of all chat requests so far, with their headers under `"headers"`.
         arrived: released once for every chat request that has come in.
-        held: while cleared, requests wait here before they are answered; `release` sets it.
+        held: while cleared, requests wait here before they are answered.
 
     """
 
@@ -50,6 +50,7 @@ class ScriptedModel:
         self.arrived = threading.Semaphore(0)
         self.held = threading.Event()
         self.held.set()
+        self._passes = threading.Semaphore(0)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True)
 
@@ -72,6 +73,10 @@ class ScriptedModel:
         """Let requests come in and answer none until `held` is set again."""
         self.held.clear()
 
+    def let_through(self) -> None:
+        """While requests are held, answer just one."""
+        self._passes.release()
+
     def __enter__(self) -> ScriptedModel:
         self._thread.start()
         return self
@@ -81,6 +86,12 @@ class ScriptedModel:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def wait_for_turn(self) -> None:
+        """Wait, at most a minute, until requests are no longer held or one is let through."""
+        for _ in range(3000):
+            if self.held.is_set() or self._passes.acquire(timeout=0.02):
+                return
 
     def reply_to(self, body: dict[str, Any]) -> str | Raw:
         """Return what the script says to one request."""
@@ -101,7 +112,7 @@ class ScriptedModel:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 model.requests.append({**body, "headers": dict(self.headers)})
                 model.arrived.release()
-                model.held.wait(60)
+                model.wait_for_turn()
                 reply = model.reply_to(body)
                 self._send(reply if isinstance(reply, Raw) else Raw(200, json.dumps(completion(reply, body["model"]))))
 

@@ -12,10 +12,22 @@ from rlm_kernel.trajectory import events as ev
 from rlm_kernel.trajectory.events import Usage
 from rlm_kernel.trajectory.run import Run
 
-__all__ = ["HOSTILE", "enormous", "hostile", "offline", "png", "running", "solved", "started", "turn", "wrecked"]
+__all__ = [
+    "HOSTILE",
+    "cell",
+    "enormous",
+    "hostile",
+    "offline",
+    "png",
+    "running",
+    "solved",
+    "started",
+    "turn",
+    "wrecked",
+]
 
 CARD = """\
-pandas.DataFrame, 200,000 rows × 5 columns, 21.4 MB
+pandas.DataFrame, 200,000 rows, 5 columns, 21.4 MB
   region    str        5 values: North, South, East, West, Centre
   plan      category   free, basic, pro
   joined    datetime64 2019-01-01 … 2025-06-30

@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 _IMAGES = ("image/png", "image/jpeg")
 _ITEM = 30  # characters that even an empty item has on every page
+_FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1[`~ \t]*$", re.DOTALL | re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _BAD: tuple[f.Mark, ...] = ("died", "killed", "timeout", "interrupted", "error", "running")
 
@@ -36,7 +37,7 @@ class TooMuchError(Exception):
     """The facts are larger than asked for; never leaves this package, the page is drawn again with less."""
 
 
-def gather(run: Run, *, characters: int, items: int, image_bytes: int = 0, most: int = 1_000_000) -> f.Facts:
+def gather(run: Run, *, characters: int, items: int, image_bytes: int, most: int, cells: bool = True) -> f.Facts:
     """Return the facts of a run.
 
     Args:
@@ -44,13 +45,14 @@ def gather(run: Run, *, characters: int, items: int, image_bytes: int = 0, most:
         characters: how much of each text is shown; the answer may have four times as much.
         items: how many of each list are shown, half from its beginning and half from its end; at least 2.
         image_bytes: how much all images of the run may have together, as base64.
-        most: how many characters all facts may have together, at least.
+        most: how many characters all facts may have together.
+        cells: whether the iterations carry their cells; a view of one line per iteration needs none.
 
     Raises:
         TooMuchError: there are more than `most`.
 
     """
-    return _Gatherer(characters, items, image_bytes, most).run(run)
+    return _Gatherer(characters, items, image_bytes, most, cells).run(run)
 
 
 @dataclass
@@ -59,6 +61,7 @@ class _Gatherer:
     items: int
     image_bytes: int
     left: int
+    cells: bool
 
     def run(self, run: Run) -> f.Facts:
         context = f"{one_line(run.context)}, {one_line(run.context_type)}" if run.context else ""
@@ -102,7 +105,7 @@ class _Gatherer:
             notes=", ".join(notes),
             prose=prose if prose != title else "",
             reasoning=self._cut(turn.reasoning),
-            cells=self._list(turn.cells, self._cell),
+            cells=self._list(turn.cells if self.cells else [], self._cell),
         )
 
     def _cell(self, cell: Cell) -> f.CellFacts:
@@ -179,7 +182,7 @@ def _strip(run: Run) -> list[tuple[str, str]]:
         ("sub-calls", f"{len(run.subcalls):,}" + (f" ({failed:,} failed)" if failed else "")),
         ("tokens", tokens(usage) if usage.calls else ""),
         ("cost", "" if run.offline else money(usage)),
-        ("time", duration(run.seconds)),
+        ("time", "" if run.status == "running" else duration(run.seconds)),
         ("branch", branch),
     ]
     return [(label, value) for label, value in pairs if value]
@@ -187,14 +190,8 @@ def _strip(run: Run) -> list[tuple[str, str]]:
 
 def _prose(turn: Iteration) -> str:
     """Return the model's text without the blocks that ran; blocks that did not run stay readable in it."""
-    text = turn.text
-    for cell in turn.cells:
-        before, code, after = text.partition(cell.code.strip("\n"))
-        if code:
-            before = re.sub(r"[ \t]*(?:`{3,}|~{3,})[^\n]*\n\Z", "", before)
-            after = re.sub(r"\A\n?[ \t]*(?:`{3,}|~{3,})[ \t]*", "", after)
-            text = f"{before.rstrip()}\n\n{after.lstrip()}"
-    return text.strip()
+    ran = {"".join(cell.code.split()) for cell in turn.cells}
+    return _FENCED.sub(lambda block: "" if "".join(block[2].split()) in ran else block[0], turn.text).strip()
 
 
 def _mark(turn: Iteration) -> f.Mark:

@@ -13,7 +13,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BLUE", "GREEN", "GREY", "LINE", "ORANGE", "RED", "VIOLET", "fold", "label", "pre", "quote", "table", "tag"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "LINE",
+    "ORANGE",
+    "RED",
+    "VIOLET",
+    "code",
+    "fold",
+    "label",
+    "nowrap",
+    "pre",
+    "quote",
+    "table",
+    "tag",
+]
 
 GREEN = "#23895a"
 ORANGE = "#b5651d"
@@ -25,10 +41,11 @@ LINE = "1px solid rgba(128, 128, 128, 0.28)"
 
 _FILL = "rgba(128, 128, 128, 0.08)"
 _QUOTE = (
-    "margin: 0; padding: 0; background: transparent; border: 0; color: inherit; font-size: 12px; line-height: 1.45; "
-    "max-height: 180px; overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere"
+    "margin: 0; padding: 0; background: transparent; border: 0; font-size: 12px; line-height: 1.45; "
+    "max-height: 180px; overflow: auto; white-space: pre-wrap; overflow-wrap: break-word"
 )
 _CELL = "padding: 3px 18px 3px 0; text-align: left; vertical-align: top; border: 0"
+_HEAD = f"{_CELL}; font-size: 11px; font-weight: 400; white-space: nowrap; color: {GREY}"
 _ROW = f"background: transparent; border: 0; border-top: {LINE}"
 
 
@@ -45,16 +62,26 @@ def label(text: str) -> str:
 def pre(content: str, *, edge: str = "", wrap: bool = False) -> str:
     """Return a block of fixed-width text around HTML; `edge` is the colour of a rule on its left."""
     style = (
-        f"margin: 0; padding: 7px 10px; background: {_FILL}; border: 0; border-radius: 3px; color: inherit; "
+        f"margin: 0; padding: 7px 10px; background: {_FILL}; border: 0; border-radius: 3px; "
         f"font-size: 12px; line-height: 1.45; max-height: 360px; overflow: auto; "
     )
-    style += "white-space: pre-wrap; overflow-wrap: anywhere" if wrap else "white-space: pre"
+    style += "white-space: pre-wrap; overflow-wrap: break-word" if wrap else "white-space: pre"
     return tag("pre", content, f"{style}; border-left: 3px solid {edge}" if edge else style)
 
 
 def quote(content: str) -> str:
     """Return text with its own line breaks, for use inside a table; content is HTML already."""
     return tag("pre", content, _QUOTE)
+
+
+def code(content: str) -> str:
+    """Return a name or an expression within a line, without the box some pages draw around it."""
+    return tag("code", content, "padding: 0; background: transparent; font-size: 12px")
+
+
+def nowrap(content: str) -> str:
+    """Return content that stays on one line."""
+    return tag("span", content, "white-space: nowrap")
 
 
 def fold(summary: str, body: str, style: str = "") -> str:
@@ -64,7 +91,7 @@ def fold(summary: str, body: str, style: str = "") -> str:
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a plain table; `heads` is text, cells are HTML already."""
-    head = "".join(tag("th", escape(h), f"{_CELL}; font-size: 11px; font-weight: 400; color: {GREY}") for h in heads)
+    head = "".join(tag("th", escape(h), _HEAD) for h in heads)
     body = "".join(tag("tr", "".join(tag("td", c, _CELL) for c in row), _ROW) for row in rows)
     grid = f"<thead>{tag('tr', head, 'background: transparent; border: 0')}</thead><tbody>{body}</tbody>"
     return tag("table", grid, "margin: 4px 0; border: 0; border-collapse: collapse; font-size: 12px")

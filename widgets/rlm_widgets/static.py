@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .gathering import TooMuchError, gather
 from .highlight import python_html
-from .paint import BLUE, GREEN, GREY, LINE, ORANGE, RED, fold, label, pre, quote, table, tag
+from .paint import BLUE, GREEN, GREY, LINE, ORANGE, RED, code, fold, label, nowrap, pre, quote, table, tag
 from .words import counted, status_words
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ LARGEST = 300_000
 
 _CHARACTERS, _ITEMS, _IMAGE_BYTES = 6_000, 200, 150_000
 
+_SHORT = 40  # characters of a value in the header that are kept on one line
+
 _STATUS_COLOUR: dict[Status, str] = {
     "running": BLUE,
     "answered": GREEN,
@@ -42,9 +44,9 @@ _STATUS_COLOUR: dict[Status, str] = {
     "failed": RED,
 }
 _OFFLINE = (
-    "<strong>Not a language model.</strong> This answer comes from the embedded rule-based solver, used because "
-    "no model is configured. To use one: <code>%%rlm model=… base_url=…</code>, or the environment variables "
-    "<code>OPENAI_API_KEY</code>, <code>OPENAI_BASE_URL</code> and <code>RLM_MODEL</code>."
+    "<strong>Not a language model.</strong> This answer comes from the embedded rule-based solver, used because no "
+    f"model is configured. To use one: {code('%%rlm model=… base_url=…')}, or the environment variables "
+    f"{code('OPENAI_API_KEY')}, {code('OPENAI_BASE_URL')} and {code('RLM_MODEL')}."
 )
 
 
@@ -85,7 +87,7 @@ def _answer(facts: f.Facts) -> str:
     return tag("div", body, f"margin: 2px 0 8px; padding: 4px 0 4px 14px; border-left: 3px solid {colour}")
 
 
-_HEADLINE = "display: block; font-size: 18px; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere"
+_HEADLINE = "display: block; font-size: 18px; font-weight: 600; line-height: 1.35; overflow-wrap: break-word"
 
 
 def _provenance(facts: f.Facts, given: f.AnswerFacts) -> Iterator[str]:
@@ -104,7 +106,8 @@ def _offline(facts: f.Facts) -> str:
 
 
 def _strip(facts: f.Facts) -> str:
-    grid = table([name for name, _ in facts.strip], [[escape(value) for _, value in facts.strip]])
+    values = [nowrap(escape(v)) if len(v) <= _SHORT else escape(v) for _, v in facts.strip]
+    grid = table([name for name, _ in facts.strip], [values])
     return tag("div", grid, "overflow-x: auto")
 
 
@@ -121,16 +124,16 @@ def _names(facts: f.Facts) -> str:
 
 
 def _codes(names: f.Listed[f.NameFacts]) -> str:
-    shown = [tag("code", escape(n.name)) for n in (names.head + names.tail)[:6]]
+    shown = [code(escape(n.name)) for n in (names.head + names.tail)[:6]]
     return ", ".join(shown) + (f" and {names.count - 6:,} more" if names.count > 6 else "")
 
 
 def _name_row(name: f.NameFacts) -> list[str]:
-    return [tag("code", escape(name.name)), escape(name.type), tag("code", escape(name.detail))]
+    return [code(escape(name.name)), escape(name.type), code(escape(name.detail))]
 
 
 def _refused_row(name: f.NameFacts) -> list[str]:
-    return [tag("code", escape(name.name)), escape(name.type), f"stayed behind: {escape(name.detail)}"]
+    return [code(escape(name.name)), escape(name.type), f"stayed behind: {escape(name.detail)}"]
 
 
 def _gap_row(left_out: int) -> list[str]:
@@ -155,7 +158,7 @@ def _iteration(turn: f.IterationFacts) -> str:
 
 
 def _summary(turn: f.IterationFacts) -> str:
-    title = tag("code", escape(turn.title), "background: transparent") if turn.title_is_code else escape(turn.title)
+    title = code(escape(turn.title)) if turn.title_is_code else escape(turn.title)
     mark = _badge(turn.mark) + (f" · {tag('strong', 'answer', f'color: {GREEN}')}" if turn.answered else "")
     right = " · ".join(filter(None, [escape(turn.notes), mark, turn.time]))
     cells = (
@@ -180,7 +183,7 @@ def _badge(mark: f.Mark) -> str:
 
 def _prose(text: str) -> str:
     paragraphs = (escape(p.strip("\n")).replace("\n", "<br>") for p in text.split("\n\n"))
-    return "".join(tag("p", p, "margin: 4px 0 8px; overflow-wrap: anywhere") for p in paragraphs if p)
+    return "".join(tag("p", p, "margin: 4px 0 8px; overflow-wrap: break-word") for p in paragraphs if p)
 
 
 def _cell(cell: f.CellFacts) -> str:
@@ -193,7 +196,7 @@ def _cell(cell: f.CellFacts) -> str:
     if cell.trouble:
         parts += [label(cell.mark), pre(escape(cell.trouble), edge=RED)]
     if cell.rolled_back.count:
-        names = _each(cell.rolled_back, lambda n: tag("code", escape(n)), lambda n: f"… {n:,} more …")
+        names = _each(cell.rolled_back, lambda n: code(escape(n)), lambda n: f"… {n:,} more …")
         parts.append(tag("div", f"Rolled back: {', '.join(names)}", "margin-top: 6px; font-size: 12px"))
     parts += _each(cell.batches, _batch, lambda n: _gap(n, "group of sub-calls", "groups of sub-calls"))
     return tag("div", "\n".join(parts), "margin: 4px 0 10px")
@@ -215,11 +218,11 @@ def _batch(batch: f.BatchFacts) -> str:
 
 def _call(call: f.CallFacts) -> list[str]:
     failed = tag("strong", "failed ", f"color: {RED}") if call.failed else ""
-    return [str(call.number), quote(escape(call.prompt)), quote(failed + escape(call.reply)), call.time]
+    return [str(call.number), quote(escape(call.prompt)), quote(failed + escape(call.reply)), nowrap(call.time)]
 
 
 def _question(facts: f.Facts) -> str:
-    head = "Question and context" + (f": <code>{escape(facts.context)}</code>" if facts.context else "")
+    head = "Question and context" + (f": {code(escape(facts.context))}" if facts.context else "")
     body = _prose(facts.question) + label("what the model was shown instead of the value") + pre(escape(facts.card))
     return fold(head, tag("div", body, "margin-left: 30px"))
 

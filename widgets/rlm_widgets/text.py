@@ -21,6 +21,7 @@ __all__ = ["plain_text"]
 _WIDTH = 88
 _ANSWER_LINES = 12
 _ITERATIONS = 14
+_MOST = 100_000  # more than the few texts of a page without cells can have
 _OFFLINE = (
     "Not a language model: this answer comes from the embedded rule-based solver.\n"
     "To use a model: %%rlm model=… base_url=…, or set OPENAI_API_KEY, OPENAI_BASE_URL and RLM_MODEL."
@@ -29,7 +30,7 @@ _OFFLINE = (
 
 def plain_text(run: Run) -> str:
     """Return the run as plain text, about forty lines at most."""
-    facts = gather(run, characters=600, items=_ITERATIONS)
+    facts = gather(run, characters=600, items=_ITERATIONS, image_bytes=0, most=_MOST, cells=False)
     blocks = (_answer(facts), _header(facts), _iterations(facts.iterations), _names(facts))
     return "\n\n".join(filter(None, blocks))
 
@@ -42,8 +43,8 @@ def _answer(facts: f.Facts) -> str:
         half = _ANSWER_LINES // 2
         note = f"… {counted(len(lines) - 2 * half, 'line')} not shown …"
         lines = [*lines[:half], note, *lines[-half:]]
-    prefix = "Answer: " if facts.answer.final else "Draft: "
-    return prefix + ("\n" if len(lines) > 1 else "") + "\n".join(lines)
+    prefix = "Answer:" if facts.answer.final else "Draft:"
+    return prefix + ("\n" if len(lines) > 1 else " ") + "\n".join(lines)
 
 
 def _header(facts: f.Facts) -> str:

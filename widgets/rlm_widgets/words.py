@@ -48,7 +48,7 @@ def money(usage: Usage) -> str:
         return "unknown"
     if usage.cost == 0 or usage.cost >= 0.1:
         return f"${usage.cost:,.2f}"
-    return f"${usage.cost:.4f}" if usage.cost >= 0.001 else f"${usage.cost:.2g}"
+    return f"${usage.cost:.4f}" if usage.cost >= 0.0001 else "under $0.0001"
 
 
 def tokens(usage: Usage) -> str:

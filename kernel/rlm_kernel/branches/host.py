@@ -15,23 +15,21 @@ from .hygiene import scrub_descriptors
 from .keep import Snapshot
 from .nanny import become_nanny, watch
 from .openmp import pause_openmp
-from .preflight import check_fork
 from .runner import Runner
 
 __all__ = ["open_branch"]
 
 
-def open_branch(namespace: dict[str, Any], context: Any) -> ForkedBranch:
+def open_branch(namespace: dict[str, Any], context: Any, reason: str) -> ForkedBranch:
     """Fork a branch of this process in which `context` and everything in `namespace` can be used and changed freely.
 
-    Call it on the main thread. The branch must be closed. It contains accidents, not malice: code in it has the
-    user's own rights over files and network.
+    Call it on the main thread, after `preflight.check_fork`, whose answer is `reason`. The branch must be closed. It
+    contains accidents, not malice: code in it has the user's own rights over files and network.
 
     Raises:
-        ForkUnavailable: this process cannot be forked now; the message says why.
+        ForkUnavailable: the system refuses a new process.
 
     """
-    reason = check_fork()
     snapshot = Snapshot(namespace)
     control, runner_end = socket.socketpair()
     reports, nanny_end = socket.socketpair()

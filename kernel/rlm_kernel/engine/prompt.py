@@ -94,5 +94,5 @@ def _headline(result: CellResult) -> str:
         return result.outcome
     reason = result.error["message"] if result.error else ""
     names = ", ".join(result.rolled_back)
-    undone = f"went back to how they were before this cell: {names}" if names else "no variable was affected"
-    return f"{result.outcome}: {reason}. The cell was stopped and rolled back; {undone}"
+    undone = f" As they were before it, or undefined if they were: {names}." if names else ""
+    return f"{result.outcome}: {reason}. The cell was stopped and everything it did to variables undone.{undone}"

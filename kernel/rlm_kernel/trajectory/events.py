@@ -208,7 +208,7 @@ class CellEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class AnswerGiven(Event):
-    """An answer, or with `final=False` a draft. `value` holds it where JSON can (`exact`), else there is only `text`."""
+    """An answer, or if not `final` a draft. `value` holds it where JSON can (`exact`), else there is only `text`."""
 
     type: ClassVar[str] = "answer_given"
     candidate: int

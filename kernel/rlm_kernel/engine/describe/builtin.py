@@ -96,9 +96,7 @@ def _records(value: Sequence[Any], sample: Sequence[dict[Any, Any]], title: str,
     card.line(f"{title}: {len(value):,} dicts, {len(names):,} keys")
     partial = len(rows) < len(value)
     card.rows((_key(name, rows, partial).line() for name in names), len(names), "keys", heading="keys:")
-    samples = (
-        "{" + ", ".join(f"{short(k)}: {short(v)}" for k, v in islice(r.items(), 30)) + "}" for r in rows[:2]
-    )
+    samples = ("{" + ", ".join(f"{short(k)}: {short(v)}" for k, v in islice(r.items(), 30)) + "}" for r in rows[:2])
     card.rows(samples, 2, "", heading="first records:")
 
 

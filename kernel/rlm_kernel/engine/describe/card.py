@@ -110,9 +110,7 @@ def brief(value: Any, width: int = PREVIEW) -> str:
         keys = ", ".join(short(key) for key in islice(value, 5))
         return f"{type_name(value)}, {len(value):,} keys: {keys}" + (", …" if len(value) > 5 else "")
     if isinstance(value, (list, tuple, set, frozenset)):
-        inside = (
-            ", ".join(short(item) for item in islice(value, 5)) if isinstance(value, (list, tuple)) else ""
-        )
+        inside = ", ".join(short(item) for item in islice(value, 5)) if isinstance(value, (list, tuple)) else ""
         more = ", …" if len(value) > 5 else ""
         return f"{type_name(value)}, {len(value):,} items" + (f": {inside}{more}" if inside else "")
     shape = getattr(value, "shape", None) if type(value).__module__.partition(".")[0] in _ARRAYS else None

@@ -40,9 +40,7 @@ def series(value: Any, card: Card) -> None:
     rows = len(value)
     card.line(f"{type_name(value)}: {rows:,} values")
     card.line(
-        _column(
-            value.name, value.to_series() if hasattr(value, "to_series") else value, _pick(rows, _ROWS)
-        ).line()
+        _column(value.name, value.to_series() if hasattr(value, "to_series") else value, _pick(rows, _ROWS)).line()
     )
     shown = value[:5] if hasattr(value, "to_series") else value.iloc[:5]
     card.line("first values: " + ", ".join(short(item) for item in shown.tolist()))
@@ -50,9 +48,7 @@ def series(value: Any, card: Card) -> None:
 
 def array(value: Any, card: Card) -> None:
     """Draw a numpy array: shape, dtype, range and the first values."""
-    card.line(
-        f"{type_name(value)}: shape {value.shape}, {short(str(value.dtype))[1:-1]}, {amount(value.nbytes)}"
-    )
+    card.line(f"{type_name(value)}: shape {value.shape}, {short(str(value.dtype))[1:-1]}, {amount(value.nbytes)}")
     sample = _thin(value)
     if value.dtype.kind in "iufmM" and sample.size:
         finite = sample[sample == sample]  # a NaN (or NaT) is the one value that differs from itself

@@ -65,7 +65,7 @@ class Facts:
 
 def read(card: str) -> Facts:
     """Read a card; one that is in no known form is of kind `other`."""
-    kind = next((kind for pattern, kind in _KINDS if re.match(pattern, card)), "other")
+    kind: Kind = next((kind for pattern, kind in _KINDS if re.match(pattern, card)), "other")
     if kind in ("frame", "records"):
         lines = card.partition("\ncolumns:\n" if kind == "frame" else "\nkeys:\n")[2].splitlines()
         return Facts(kind, tuple(column for line in lines if (column := _column(line))))

@@ -47,7 +47,7 @@ def _claim(
                 continue
             if length == 1 and (span[0].low in FILLER or span[0].low in reserved):
                 continue
-            words = [stem(t.text) for t in span for _ in (0,)]
+            words = [stem(t.text) for t in span]
             flat = [part for t in span for part in name_words(t.text)] if length == 1 else words
             fitting = [name for name, parts in names.items() if matches(flat, parts)]
             if len(fitting) > 1:

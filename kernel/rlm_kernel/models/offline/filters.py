@@ -21,16 +21,16 @@ _COMPARISONS = (
     ("at most", "<="),
     ("no more than", "<="),
     ("not more than", "<="),
-    *((f"{word} than", ">") for word in "more greater larger higher longer bigger later".split()),
-    *((f"{word} than", "<") for word in "less fewer lower smaller shorter earlier".split()),
-    *((word, ">") for word in "over above exceeding exceeds exceeded >".split()),
-    *((word, "<") for word in "under below <".split()),
+    *((f"{word} than", ">") for word in ["more", "greater", "larger", "higher", "longer", "bigger", "later"]),
+    *((f"{word} than", "<") for word in ["less", "fewer", "lower", "smaller", "shorter", "earlier"]),
+    *((word, ">") for word in ["over", "above", "exceeding", "exceeds", "exceeded", ">"]),
+    *((word, "<") for word in ["under", "below", "<"]),
     (">=", ">="),
     ("<=", "<="),
     ("!=", "!="),
 )
-_GAPS = frozenset("missing null nulls nan na empty blank without no unknown".split())
-_EQUALS = frozenset("= == is equal equals equal to was of number no".split())
+_GAPS = frozenset(["missing", "null", "nulls", "nan", "na", "empty", "blank", "without", "no", "unknown"])
+_EQUALS = frozenset(["=", "==", "is", "equal", "equals", "equal", "to", "was", "of", "number", "no"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,18 @@ def claim_values(
     return [Filter(column, "in", tuple(dict.fromkeys(values))) for column, values in equal.items()], ""
 
 
-def claim_filters(found: Sequence[Token], columns: Sequence[Column]) -> tuple[list[Filter], str]:
-    """Find comparisons with numbers, equalities with numbers, gaps; return them and a problem."""
+def claim_filters(found: Sequence[Token], columns: Sequence[Column], *, unlisted: bool) -> list[Filter]:
+    """Find gaps, comparisons, equalities and truth values, and return them.
+
+    With `unlisted` a word after a text column counts as its value although no row is known to hold it.
+    """
     by_name = {column.name: column for column in columns}
     filters: list[Filter] = []
     for start in range(len(found)):
         gap = _gap(found, start) or _between(found, start, by_name) or _comparison(found, start, by_name)
         if gap:
             filters.append(gap)
-    filters.extend(_equalities(found, by_name))
-    return filters, ""
+    return [*filters, *_equalities(found, by_name, unlisted=unlisted), *_truths(found, by_name)]
 
 
 def unknown_phrases(found: Sequence[Token]) -> list[str]:
@@ -231,12 +233,12 @@ def _claim_parts(found: Sequence[Token], index: int) -> None:
         token.role = "filter"
 
 
-def _equalities(found: Sequence[Token], by_name: dict[str, Column]) -> list[Filter]:
+def _equalities(found: Sequence[Token], by_name: dict[str, Column], *, unlisted: bool) -> list[Filter]:
     """Read `month 1`, `month = 1 or 2`, `tailnum N14228`: a column followed by a value."""
     equal: dict[str, list[str | int | float]] = {}
     for start, token in enumerate(found):
         name = column_of(token)
-        if name is None:
+        if name is None or (by_name[name].textual and not unlisted):
             continue
         index = start + 1
         while index < len(found) and (
@@ -266,3 +268,18 @@ def _value(token: Token, column: Column) -> str | int | float | None:
         return token.number if column.numeric else None
     special = token.kind == "quoted" or any(c.isdigit() or c.isupper() for c in token.text[1:])
     return token.text if column.textual and special else None
+
+
+def _truths(found: Sequence[Token], by_name: dict[str, Column]) -> list[Filter]:
+    """Read a truth column that is only mentioned as a condition: `how many rows are cancelled`, `not cancelled`."""
+    filters = []
+    for index, token in enumerate(found):
+        name = column_of(token)
+        before = found[index - 1] if index else Token("", "start")
+        asked = before.role in ("op:per", "op:distinct") or (not before.role and before.low in ("which", "what"))
+        if name is None or not by_name[name].boolean or asked:
+            continue
+        negated = before.low == "not" and not before.role
+        _claim(found, index - negated, index + 1, "filter")
+        filters.append(Filter(name, "false" if negated else "true"))
+    return filters

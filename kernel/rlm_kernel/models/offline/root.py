@@ -70,7 +70,9 @@ def _plan(situation: Situation) -> list[_Step]:
     """Return all turns of the way to the answer, as far as it can be seen from here."""
     facts = cards.read(situation.card)
     if facts.kind in ("frame", "records", "values"):
-        reading = questions.read(situation.question, facts, situation.alias, situation.found)
+        reading = questions.read(
+            situation.question, facts, situation.alias, situation.found, last=situation.done + situation.failed > 0
+        )
         if reading.query is not None:
             again = "That failed; I read the column as numbers where possible. " if situation.failed else ""
             code = table_code.compute(reading.query, facts, simple=situation.failed > 0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .cards import Facts
     from .filters import Filter
-    from .questions import Query
+    from .parts import Query
 
 __all__ = ["compute", "look"]
 
@@ -64,8 +64,8 @@ def _condition(condition: Filter) -> str:
     match condition.relation:
         case "missing":
             return f"{column}.isna()"
-        case "true":
-            return column if condition.relation == "true" else f"~{column}"
+        case "true" | "false" as truth:
+            return f"({column} == {truth == 'true'})"
         case "between":
             return f"{column}.between({literal(values[0])}, {literal(values[1])})"
         case "in" if len(values) > 1:
