@@ -66,9 +66,7 @@ def test_the_journal_replays_to_the_same_run(kernel: Kernel) -> None:
 
 def test_the_context_is_in_no_request_outside_its_card(kernel: Kernel) -> None:
     secret = "".join(random.Random(7).choices(string.ascii_letters, k=1_000_000))
-    kernel.execute(
-        f"import random, string\nblob = ''.join(random.Random(7).choices(string.ascii_letters, k=1_000_000))"
-    )
+    kernel.execute("import random, string\nblob = ''.join(random.Random(7).choices(string.ascii_letters, k=1_000_000))")
     with ScriptedModel([cell("len(context)"), cell("context[500_000:500_010]"), cell("FINAL(len(context))")]) as server:
         assert kernel.execute(ask(kernel, server, "blob")).error is None
         sent = "\n".join(m["content"] for r in server.requests for m in r["messages"])

@@ -157,24 +157,6 @@ def test_endless_message_is_cut(shell: InteractiveShell, said: pytest.CaptureFix
     assert len(first) < 400
 
 
-@pytest.mark.parametrize("expression", ["(x for x in [1])", "iter([1])", "zip([1],[2])", "map(str,[1])"])
-def test_value_that_can_be_read_once(
-    shell: InteractiveShell, solver: FakeSolver, said: pytest.CaptureFixture[str], expression: str
-) -> None:
-    first, second = fails(shell, said, f"%%rlm context={expression} query=x")
-    assert first.startswith(f"ContextError: {expression} is a ")
-    assert first.endswith("which can be read only once")
-    assert second == f"hint: context=list({expression})"
-    assert solver.calls == []
-
-
-def test_value_that_is_still_to_come(shell: InteractiveShell, said: pytest.CaptureFixture[str]) -> None:
-    shell.run_cell("async def fetch(): return 1\npending = fetch()\nasync def many(): yield 1\n")
-    assert fails(shell, said, "%%rlm context=pending query=x")[0].endswith("is a coroutine, which is not a value yet")
-    assert "await" in fails(shell, said, "%%rlm context=many() query=x")[1]
-    shell.user_ns["pending"].close()
-
-
 def test_no_context_names_what_there_is(shell: InteractiveShell, said: pytest.CaptureFixture[str]) -> None:
     assert fails(shell, said, "%%rlm\nquestion") == [
         "ContextError: there is no context",

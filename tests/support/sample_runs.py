@@ -143,10 +143,11 @@ answer["ready"] = True"""
 
 def solved() -> Run:
     """Return a run that went well: four iterations, a batch of sub-calls, a chart, variables kept."""
-    return Run.fold(_solved())
+    return Run.fold(solved_events())
 
 
-def _solved() -> Iterator[ev.Event]:
+def solved_events() -> Iterator[ev.Event]:
+    """Yield the events of `solved`."""
     yield from started("Which region lost the most customers after the price change, and why?")
     yield from turn(
         1, f"I look at the columns first.\n\n```repl\n{LOOK}\n```", reasoning="Five columns. Look at a few rows."

@@ -24,7 +24,7 @@ def frame(value: Any, card: Card) -> None:
     """Draw a pandas DataFrame: shape, one line per column, the first and last rows."""
     rows, columns = value.shape
     memory = value.memory_usage(index=False, deep=False).sum()
-    about = "at least " if (value.dtypes == object).any() else ""
+    about = "at least " if "object" in map(str, value.dtypes) else ""
     card.line(f"{type_name(value)}: {rows:,} rows x {columns:,} columns, {about}{amount(int(memory))}")
     if type(value.index).__name__ != "RangeIndex":
         card.line(f"index: {short(value.index.name)}, {type_name(value.index)} of {value.index.dtype}")

@@ -222,7 +222,11 @@ def _compared(
             _claim_parts(found, index)
             _claim(found, min(index, start), max(index + 1, end), "filter")
             return Filter(column, relation, numbers)
-    return None
+    [*others, only] = by_name.values()
+    if others or not only.numeric:
+        return None
+    _claim(found, start, end, "filter")
+    return Filter(only.name, relation, numbers)
 
 
 def _claim_parts(found: Sequence[Token], index: int) -> None:

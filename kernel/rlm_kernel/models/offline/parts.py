@@ -1,4 +1,4 @@
-"""The claimed words of a question about a table, put together into a `Query`, or a sentence that says what does not fit.
+"""The claimed words of a question about a table, put together into a `Query`, or a sentence on what does not fit.
 
 Nothing that was said may get lost: every combination that is not one of the documented shapes is declined.
 """

@@ -39,16 +39,7 @@ _OPERATIONS = {
     "mean": ("mean", "average", "avg"),
     "median": ("median",),
     "std": ("standard deviation", "std"),
-    "share": (
-        "percentage of",
-        "percent of",
-        "% of",
-        "percentage",
-        "percent",
-        "share of",
-        "proportion of",
-        "fraction of",
-    ),
+    "share": ("percentage of", "percent of", "% of", "percentage", "percent", "share of", "proportion of"),
     "distinct": ("distinct", "different", "unique"),
     "max": ["maximum", "max", "highest", "largest", "biggest", "longest", "greatest", "latest"],
     "min": ["minimum", "min", "lowest", "smallest", "shortest", "earliest"],
@@ -62,25 +53,12 @@ _OPERATIONS = {
 _RESERVED = frozenset(p for phrases in _OPERATIONS.values() for p in phrases if " " not in p) | frozenset(
     ("number", "how", "many")
 )
-_ROWS = frozenset(["row", "record", "entry", "item", "observation", "case"])
+_ROWS = frozenset({"row", "record", "entry", "item", "observation", "case"})
+_TIMES = frozenset({"year", "quarter", "month", "week", "day", "hour", "minute", "second"})
 _PLAIN_NAMES = frozenset(
-    [
-        "df",
-        "data",
-        "dataframe",
-        "dataset",
-        "table",
-        "frame",
-        "context",
-        "rows",
-        "records",
-        "items",
-        "x",
-        "tbl",
-        "t",
-        "list",
-    ]
+    {"df", "data", "dataframe", "dataset", "table", "frame", "context", "rows", "records", "items"}
 )
+_CHOOSING = frozenset({"op", "op:count", "op:most", "op:fewest", "op:share"})
 
 
 def read(
@@ -91,17 +69,18 @@ def read(
     `looked_up` are (column, value) pairs known to be in the table; `last` says that no more will be looked up.
     """
     found = tokens(question)
+    names = {column.name for column in facts.columns}
     _claim_operations(found, facts.columns)
     _claim_rows(found, facts.columns, alias)
     problem = claim_columns(found, facts.columns, _RESERVED)
     if problem:
         return Reading(problem=problem)
-    equal, problem = claim_values(found, facts.columns, looked_up)
+    equal, problem = claim_values(found, facts.columns, [pair for pair in looked_up if pair[0] in names])
     if problem:
         return Reading(problem=problem)
     compared = claim_filters(found, facts.columns, unlisted=last)
     top = _claim_top(found)
-    note = _claim_noun(found, alias) if any(t.role.startswith(("column:", "value:", "filter")) for t in found) else ""
+    note = _claim_noun(found, alias)
     unknown = unknown_phrases(found)
     if unknown:
         said = ", ".join(f"“{phrase}”" for phrase in unknown)
@@ -136,22 +115,20 @@ def _claim_rows(found: Sequence[Token], columns: Sequence[Column], alias: str) -
             continue
         singular, plural = stem(token.text), stem(token.text) != token.low
         followed = index + 1 < len(found) and found[index + 1].kind == "number"
-        counted = plural and singular in numeric and token.low not in numeric
+        counted = plural and singular in numeric - _TIMES and token.low not in numeric
         if singular in _ROWS or (own and singular == own and not followed) or counted:
             token.role = "rows"
 
 
 def _claim_noun(found: Sequence[Token], alias: str) -> str:
-    """Take an unknown noun where rows are counted or chosen as the word for a row, unless the table has its own name."""
-    if (alias and alias.lower() not in _PLAIN_NAMES) or any(t.role == "rows" for t in found):
+    """Take an unknown noun where rows are counted or chosen as the word for a row, unless the table has a name."""
+    placed = any(token.role.startswith(("column:", "value:", "filter")) for token in found)
+    if not placed or (alias and alias.lower() not in _PLAIN_NAMES) or any(t.role == "rows" for t in found):
         return ""
     for before, token in pairwise(found):
-        counting = before.role in ("op:count", "op", "op:most", "op:fewest", "op:share") or before.low in (
-            "which",
-            "what",
-        )
+        counting = before.role in _CHOOSING or (not before.role and before.low == "which")
         plain = not token.role and token.kind == "word" and token.low not in FILLER and token.text.islower()
-        if counting and plain and (before.role or before.low == "which") and stem(token.text) != token.low:
+        if counting and plain and stem(token.text) != token.low:
             for other in found:
                 if not other.role and stem(other.text) == stem(token.text):
                     other.role = "rows"

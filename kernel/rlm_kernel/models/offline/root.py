@@ -19,21 +19,28 @@ __all__ = ["SHAPES", "reply"]
 
 SHAPES = """\
 tables: a DataFrame, a list of dicts, a Series or a list of numbers
-    count          How many rows are there?  How many rows with dep_delay over 60?  What percentage of rows has origin JFK?
+    count          How many rows are there?  How many rows with dep_delay over 60?  What percentage has origin JFK?
     one number     What is the total / average / median / highest / lowest distance?
     per group      Average distance per carrier.  How many rows per origin?
     ranked groups  Which carrier has the highest average dep_delay?  Top 5 dest by number of rows.
     ranked rows    Which row has the longest air_time?
     distinct       How many distinct carriers are there?  List the distinct origins.
     conditions     origin JFK · dep_delay over / under / at least / between 5 and 9 · month 1 or 2 · missing dep_time
-text: a str, a list or dict of str, a list of dicts with a text field
+text: a str, a list or dict of str, records or a DataFrame with a column named text, body, content or the like
     count          How many times does "error" occur?  How many documents mention X?  How many lines are there?
     place          Which file defines class X?  Where is X mentioned?
     list           List all email addresses / URLs / years / dates / classes / functions / names after 'class '.
     fact           What is the secret code?"""
 """The question shapes that are understood, with examples."""
 
+_KNOWN = (
+    "counts, totals, averages, medians, highest and lowest values, groups, rankings, conditions and different values "
+    "of a table; counting, placing and listing words, and finding a stated fact, in text"
+)
 _LOOK = "I look at a small part first."
+_LONGEST = 2000
+_PARTS_OF_A_TEXT = ("line", "paragraph", "word", "character")
+_TEXT_FIELDS = ("text", "body", "content", "document", "message", "description", "review", "comment", "abstract")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,8 @@ def _next(situation: Situation) -> _Step:
 
 def _plan(situation: Situation) -> list[_Step]:
     """Return all turns of the way to the answer, as far as it can be seen from here."""
+    if len(situation.question) > _LONGEST:
+        return [_decline(f"it has more than {_LONGEST:,} characters")]
     facts = cards.read(situation.card)
     if facts.kind in ("frame", "records", "values"):
         reading = questions.read(
@@ -92,12 +101,14 @@ def _plan(situation: Situation) -> list[_Step]:
         return [_decline("I work on tables and texts, and this is neither")]
     if task is None:
         return [_decline("it has none of the forms I know")]
+    if facts.kind == "text" and task.unit not in ("", *_PARTS_OF_A_TEXT):
+        return [_decline(f"this is one text, and I cannot tell its {task.unit}s apart")]
     return _text_plan(situation, facts, task, "")
 
 
 def _text_plan(situation: Situation, facts: Facts, task: texts.Task, field: str) -> list[_Step]:
     again = situation.failed > 0
-    cells = text_code.steps(task, facts.kind, situation.question, field, simple=again)
+    cells = text_code.steps(task, facts.kind, situation.question, simple=again)
     first = "That failed; I ask about one piece at a time. " if again else ""
     if len(cells) == 1:
         prose = [f"{first}This can be counted exactly, so I let code do it."]
@@ -111,18 +122,15 @@ def _text_plan(situation: Situation, facts: Facts, task: texts.Task, field: str)
 
 
 def _text_field(facts: Facts) -> str:
-    """Return the field of records that holds free text: a text column without listed values, preferably named so."""
-    free = [c.name for c in facts.columns if facts.kind == "records" and c.textual and not c.values]
-    named = [name for name in free if name.lower() in ("text", "body", "content", "document", "message", "description")]
-    return (named or free or [""])[0]
+    """Return the column that holds free text, known by its name; empty if there is none."""
+    return next((c.name for c in facts.columns if c.textual and c.name.lower() in _TEXT_FIELDS), "")
 
 
 def _decline(reason: str) -> _Step:
-    known = " ".join(SHAPES.split())
     return _say(
         "I am rule-based and say so rather than guess.",
-        f"I can't read that question: {reason}. I am rule-based, not a language model; configure a model for open "
-        f"questions. I understand: {known}",
+        f"I can't read that question: {reason}. I am rule-based, not a language model; I understand {_KNOWN}. "
+        "Configure a model for open questions.",
     )
 
 

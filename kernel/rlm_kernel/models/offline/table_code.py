@@ -15,65 +15,70 @@ if TYPE_CHECKING:
 
 __all__ = ["compute", "look"]
 
-_SIGNS = {"max": "False", "min": "True"}
+_ASCENDING = {"max": "ascending=False", "min": "ascending=True"}
 _LOOKUP_COLUMNS = 50
 
 
 def look(facts: Facts, unknown: Sequence[str]) -> str:
     """Return a cell that shows a little of the table, and where the given words occur in it."""
-    lines = [*_table(facts)]
-    textual = [c.name for c in facts.columns if c.textual or c.dtype.startswith("str")][:_LOOKUP_COLUMNS]
+    table, lines = _table(facts)
+    textual = [column.name for column in facts.columns if column.textual][:_LOOKUP_COLUMNS]
     if unknown and textual:
+        wanted = dict.fromkeys(word.lower() for phrase in unknown for word in (phrase, *phrase.split()))
         lines += [
-            f"wanted = {literal([word.lower() for word in unknown])}",
+            f"wanted = {literal(list(wanted))}",
             f"for column in {literal(textual)}:",
-            "    for value in table[column].dropna().unique():",
+            f"    for value in {table}[column].dropna().unique():",
             "        if str(value).lower() in wanted:",
             '            print("found:", [column, str(value)])',
         ]
-    return "\n".join([*lines, "print(table.shape)", "print(table.head(3))"])
+    return "\n".join([*lines, f"print({table}.shape)", f"print({table}.head(3))"])
 
 
 def compute(query: Query, facts: Facts, *, simple: bool = False) -> str:
-    """Return the cell that computes the query and answers; `simple` is for columns that turned out to be untidy."""
-    lines = [*_table(facts)]
-    used = query.measure.name if query.measure and query.measure.numeric else None
-    if simple and used is not None:
-        lines.append(
-            f'table = table.assign(**{{{literal(used)}: pd.to_numeric(table[{literal(used)}], errors="coerce")}})'
-        )
-    conditions = [_condition(f) for f in query.filters]
-    if conditions:
-        lines.append(f"rows = table[{' & '.join(conditions)}]")
-        lines.append('print(len(rows), "of", len(table), "rows match")')
+    """Return the cell that computes the query and answers; `simple` reads an untidy column as numbers where it can."""
+    table, lines = _table(facts)
+    if simple and query.measure is not None and query.measure.numeric:
+        name = literal(query.measure.name)
+        lines = ["import pandas as pd", "", *lines] if facts.kind == "frame" else lines
+        lines.append(f'table = {table}.assign(**{{{name}: pd.to_numeric({table}[{name}], errors="coerce")}})')
+        table = "table"
+    rows = table
+    if query.filters:
+        conditions = [_condition(condition, table) for condition in query.filters]
+        both = " & ".join(f"({condition})" for condition in conditions) if len(conditions) > 1 else conditions[0]
+        lines += [f"rows = {table}[{both}]", f'print(len(rows), "of", len({table}), "rows match")']
+        rows = "rows"
+    if query.operation == "share":
+        lines.append(f'answer["content"] = 100 * len({rows}) / len({table})')
     else:
-        lines.append("rows = table")
-    lines += _ranked(query) if query.group and query.operation != "row" else _single(query)
+        lines += _ranked(query, rows) if query.group and query.operation != "row" else _single(query, rows)
     return "\n".join([*lines, 'answer["ready"] = True'])
 
 
-def _table(facts: Facts) -> list[str]:
+def _table(facts: Facts) -> tuple[str, list[str]]:
+    """Return the name of the DataFrame, and the lines that make it where the context is none."""
     if facts.kind == "frame":
-        return ["import pandas as pd", "", "table = context"]
+        return "context", []
     source = "context" if facts.kind == "records" else '{"value": context}'
-    return ["import pandas as pd", "", f"table = pd.DataFrame({source})"]
+    return "table", ["import pandas as pd", "", f"table = pd.DataFrame({source})"]
 
 
-def _condition(condition: Filter) -> str:
-    column, values = f"table[{literal(condition.column)}]", condition.values
+def _condition(condition: Filter, table: str) -> str:
+    column, values = f"{table}[{literal(condition.column)}]", condition.values
     match condition.relation:
         case "missing":
             return f"{column}.isna()"
         case "true" | "false" as truth:
-            return f"({column} == {truth == 'true'})"
+            return f"{column} == {truth.title()}"
         case "between":
             return f"{column}.between({literal(values[0])}, {literal(values[1])})"
         case "in" if len(values) > 1:
             return f"{column}.isin({literal(list(values))})"
         case "in":
-            return f"({column} == {literal(values[0])})"
+            return f"{column} == {literal(values[0])}"
         case sign:
-            return f"({column} {sign} {literal(values[0])})"
+            return f"{column} {sign} {literal(values[0])}"
 
 
 def _value(query: Query, source: str) -> str:
@@ -84,56 +89,48 @@ def _value(query: Query, source: str) -> str:
     return f"{column}.nunique()" if query.operation == "distinct" else f"{column}.{query.operation}()"
 
 
-def _ranked(query: Query) -> list[str]:
-    value = _value(query, f"rows.groupby({literal(query.group)}, observed=True)")
+def _ranked(query: Query, rows: str) -> list[str]:
+    value = _value(query, f"{rows}.groupby({literal(query.group)}, observed=True)")
     if not query.best:
         return [f"by_group = {value}", "print(by_group)", 'answer["content"] = by_group.to_dict()']
-    lines = [f"ranked = {value}.sort_values(ascending={_SIGNS[query.best]})", "print(ranked.head(10))"]
+    lines = [f"ranked = {value}.sort_values({_ASCENDING[query.best]})", "print(ranked.head(10))"]
     if query.top > 1:
         return [*lines, f'answer["content"] = ranked.head({query.top}).to_dict()']
-    return [
-        *lines,
-        f"winners = ranked.index[ranked == ranked.{query.best}()].tolist()",
-        'answer["content"] = winners[0] if len(winners) == 1 else winners',
-    ]
+    return [*lines, f"winners = ranked.index[ranked == ranked.{query.best}()].tolist()", *_winners()]
 
 
-def _single(query: Query) -> list[str]:
+def _single(query: Query, rows: str) -> list[str]:
     measure = literal(query.measure.name) if query.measure else ""
     match query.operation:
         case "count":
-            return ['answer["content"] = len(rows)']
-        case "share":
-            return ['answer["content"] = 100 * len(rows) / len(table)']
+            return [f'answer["content"] = len({rows})']
         case "values":
-            return [
-                f"values = sorted(rows[{measure}].dropna().unique().tolist())",
-                "print(len(values))",
-                'answer["content"] = values',
-            ]
+            lines = [f"values = sorted({rows}[{measure}].dropna().unique().tolist())", "print(len(values))"]
+            return [*lines, 'answer["content"] = values']
         case "row":
-            return _row(query, measure)
-    lines = [f"result = {_value(query, 'rows')}", "print(result)"]
+            return _row(query, rows, measure)
     whole = query.measure is not None and query.measure.integer and query.operation in ("sum", "max", "min")
-    if whole or query.operation == "distinct":
-        return [*lines, 'answer["content"] = int(result)']
     numeric = query.measure is not None and query.measure.numeric
-    return [*lines, f'answer["content"] = {"float(result)" if numeric else "result"}']
+    kind = "int(result)" if whole or query.operation == "distinct" else "float(result)" if numeric else "result"
+    return [f"result = {_value(query, rows)}", "print(result)", f'answer["content"] = {kind}']
 
 
-def _row(query: Query, measure: str) -> list[str]:
+def _row(query: Query, rows: str, measure: str) -> list[str]:
     lines = [
-        f'ranked = rows.sort_values({measure}, ascending={_SIGNS[query.best]}, kind="stable").dropna(subset=[{measure}])'
+        f"known = {rows}.dropna(subset=[{measure}])",
+        f'ranked = known.sort_values({measure}, {_ASCENDING[query.best]}, kind="stable")',
+        f"print(ranked.head({max(query.top, 3)}))",
     ]
+    if query.group is not None:
+        best = f"ranked[ranked[{measure}] == ranked[{measure}].iloc[0]]"
+        return [*lines, f"winners = {best}[{literal(query.group)}].unique().tolist()", *_winners()]
     if query.top > 1:
-        shown = f"ranked.head({query.top})"
-        found = f"{shown}[{literal(query.group)}].tolist()" if query.group else f'{shown}.to_dict("records")'
-        return [*lines, f"print({shown})", f'answer["content"] = {found}']
-    lines.append("print(ranked.iloc[0])")
-    if query.group is None:
-        return [*lines, 'answer["content"] = ranked.iloc[0].to_dict()']
-    return [
-        *lines,
-        f"winners = ranked.loc[ranked[{measure}] == ranked[{measure}].iloc[0], {literal(query.group)}].unique().tolist()",
-        'answer["content"] = winners[0] if len(winners) == 1 else winners',
-    ]
+        return [*lines, f'answer["content"] = ranked.head({query.top}).to_dict("records")']
+    return [*lines, 'answer["content"] = ranked.iloc[0].to_dict()']
+
+
+def _winners() -> list[str]:
+    return ["# Where several share the first place, all of them are the answer.", _ONE_OR_ALL]
+
+
+_ONE_OR_ALL = 'answer["content"] = winners[0] if len(winners) == 1 else winners'

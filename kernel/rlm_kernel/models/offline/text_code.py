@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from .items import item_hint
-from .pieces import FIND, FIND_END, LIST, NOT_FOUND
+from . import pieces
+from .items import wanted
 from .words import literal, stem
 
 if TYPE_CHECKING:
@@ -20,148 +21,147 @@ _DONE = 'answer["ready"] = True'
 
 
 def look(kind: Kind, field: str = "") -> str:
-    """Return a cell that shows how long the texts are and how the first begins."""
-    return "\n".join(
-        [
-            *_documents(kind, field),
-            'print(len(documents), "documents,", sum(len(text) for text in documents.values()), "characters")',
-            "for name, text in list(documents.items())[:3]:",
-            "    print(repr(name), len(text), repr(text[:200]))",
-        ]
-    )
+    """Return a cell that names the texts, and shows how long they are and how the first ones begin."""
+    return f"""\
+documents = {_documents(kind, field)}
+print(len(documents), "documents,", sum(len(text) for text in documents.values()), "characters")
+for name, text in list(documents.items())[:3]:
+    print(repr(name), len(text), repr(text[:200]))"""
 
 
-def steps(task: Task, kind: Kind, question: str, field: str = "", *, simple: bool = False) -> list[str]:
+def steps(task: Task, kind: Kind, question: str, *, simple: bool = False) -> list[str]:
     """Return the cells after the look, the last of which answers; `simple` asks one piece at a time."""
-    start = "\n".join(_documents(kind, field))
-    if task.kind in ("list", "find"):
-        return [f"{start}\n{_ask(task, question, simple)}", _combine(task)]
-    return [f"{start}\n{_count(task, kind)}\n{_DONE}"]
+    match task.kind:
+        case "list":
+            return [_ask_to_list(question, simple), _UNION]
+        case "find":
+            return [_ask_for_fact(task, question, simple), _MOST_FREQUENT]
+        case "units":
+            return [f'answer["content"] = {_units(task.unit)}\n{_DONE}']
+        case "mentions":
+            return [f"{_pattern(task)}\n{_MENTIONS}"]
+        case _:
+            return [_places(task, by_line=task.unit in ("line", "paragraph") or (kind == "text" and not task.unit))]
 
 
-def _documents(kind: Kind, field: str) -> list[str]:
-    """Return the line that gives every text a name, the same for one text and for many."""
-    if kind == "text":
-        return ['documents = {"text": context}']
-    if kind == "named":
-        return ["documents = context"]
-    if kind == "records":
-        return [f"documents = {{i: str(record.get({literal(field)}) or '') for i, record in enumerate(context)}}"]
-    return ["documents = dict(enumerate(context))"]
-
-
-def _count(task: Task, kind: Kind) -> str:
-    if task.kind == "units":
-        return _units(task.unit)
-    lines = ["import re", "", f"pattern = re.compile({_pattern(task)})"]
-    if task.kind == "mentions":
-        lines += [
-            "counts = {name: len(pattern.findall(text)) for name, text in documents.items()}",
-            'print(sum(counts.values()), "in", sum(n > 0 for n in counts.values()), "documents")',
-            'answer["content"] = sum(counts.values())',
-        ]
-        return "\n".join(lines)
-    if task.unit in ("line", "paragraph") or (kind == "text" and task.kind != "unit_mentions"):
-        lines += [
-            "places = []",
-            "for name, text in documents.items():",
-            f"    for number, part in enumerate({_split(task.unit)}, 1):",
-            "        if pattern.search(part):",
-            f"            places.append({'number' if kind == 'text' else '(name, number)'})",
-        ]
-    else:
-        lines.append("places = [name for name, text in documents.items() if pattern.search(text)]")
-    lines.append("print(len(places), places[:20])")
-    if task.kind == "unit_mentions":
-        return "\n".join([*lines, 'answer["content"] = len(places)'])
-    return "\n".join([*lines, 'answer["content"] = places[0] if len(places) == 1 else places'])
+def _documents(kind: Kind, field: str) -> str:
+    """Return the expression that gives every text a name, the same for one text and for many."""
+    match kind:
+        case "text":
+            return '{"text": context}'
+        case "named":
+            return "context"
+        case "records":
+            return f'{{i: str(record.get({literal(field)}) or "") for i, record in enumerate(context)}}'
+        case "frame":
+            return f'{{i: str(text) for i, text in enumerate(context[{literal(field)}].fillna(""))}}'
+        case _:
+            return "dict(enumerate(context))"
 
 
 def _units(unit: str) -> str:
-    counted = {
+    return {
         "line": "sum(len(text.splitlines()) for text in documents.values())",
         "word": "sum(len(text.split()) for text in documents.values())",
         "character": "sum(len(text) for text in documents.values())",
-        "paragraph": 'sum(1 for text in documents.values() for part in text.split("\\n\\n") if part.strip())',
+        "paragraph": r'sum(1 for text in documents.values() for part in text.split("\n\n") if part.strip())',
     }.get(unit, "len(documents)")
-    return f'answer["content"] = {counted}'
-
-
-def _split(unit: str) -> str:
-    return 'text.split("\\n\\n")' if unit == "paragraph" else "text.splitlines()"
 
 
 def _pattern(task: Task) -> str:
-    """Return code for a pattern of whole words; of unquoted words the case does not count."""
-    escaped = f"re.escape({literal(task.term)})"
+    """Return code for a pattern of whole words; of words that were not quoted the case does not count."""
+    term = re.escape(task.term)
     if task.kind == "defines":
-        return rf'r"(?m)^[ \t]*(?:async def|def|class)[ \t]+" + {escaped} + r"\b|^" + {escaped} + r"[ \t]*="'
-    flags = "" if task.exact else ", re.IGNORECASE"
-    return rf'r"(?<!\w)" + {escaped} + r"(?!\w)"{flags}'
+        pattern = rf"(?m)^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{term}\b|^{term}[ \t]*="
+    else:
+        before = r"(?<!\w)" if re.match(r"\w", task.term) else ""
+        after = r"(?!\w)" if re.search(r"\w\Z", task.term) else ""
+        pattern = f"{before}{term}{after}"
+    flags = "" if task.exact or task.kind == "defines" else ", re.IGNORECASE"
+    return f"import re\n\npattern = re.compile({literal(pattern)}{flags})"
 
 
-def _ask(task: Task, question: str, simple: bool) -> str:
-    words = [stem(word) for word in task.words] if task.kind == "find" else [w for w in (item_hint(question),) if w]
-    wanted = (
-        "all(word in piece.lower() for word in words)"
-        if task.kind == "find"
-        else "all(word in piece for word in words)"
+_MENTIONS = """\
+counts = {name: len(pattern.findall(text)) for name, text in documents.items()}
+print(sum(counts.values()), "in", sum(count > 0 for count in counts.values()), "documents")
+answer["content"] = sum(counts.values())
+answer["ready"] = True"""
+
+
+def _places(task: Task, *, by_line: bool) -> str:
+    """Return code for the documents, or the lines (counted from 1), in which the pattern occurs."""
+    if by_line:
+        parts = r'text.split("\n\n")' if task.unit == "paragraph" else "text.splitlines()"
+        lines = [
+            "places = []",
+            "for name, text in documents.items():",
+            f"    for number, part in enumerate({parts}, 1):",
+            "        if pattern.search(part):",
+            "            places.append(number if len(documents) == 1 else (name, number))",
+        ]
+    else:
+        lines = ["places = [name for name, text in documents.items() if pattern.search(text)]"]
+    one_or_all = "places" if task.many else "places[0] if len(places) == 1 else places"
+    content = "len(places)" if task.kind == "unit_mentions" else one_or_all
+    return "\n".join(
+        [_pattern(task), *lines, "print(len(places), places[:20])", f'answer["content"] = {content}', _DONE]
     )
-    start = f"max(part.start() - {_OVERLAP}, 0)" if task.kind == "find" else "part.start()"
-    head = (FIND if task.kind == "find" else LIST) + " ".join(question.split()) + "\n=====\n"
+
+
+def _ask_for_fact(task: Task, question: str, simple: bool) -> str:
+    words = literal([stem(word) for word in task.words])
+    start = f"max(part.start() - {_OVERLAP}, 0)"
+    return _ask(pieces.FIND, question, start, words, "piece.lower()", simple)
+
+
+def _ask_to_list(question: str, simple: bool) -> str:
+    asked = wanted(question)
+    words = literal([asked.hint] if asked and asked.hint else [])
+    return _ask(pieces.LIST, question, "part.start()", words, "piece", simple)
+
+
+def _ask(task: str, question: str, start: str, words: str, text: str, simple: bool) -> str:
     replies = "[llm_query(prompt) for prompt in prompts]" if simple else "llm_query_batched(prompts)"
-    return "\n".join(
-        [
-            "import re",
-            "",
-            "# Pieces of some 20,000 characters that end at a line's or a word's end.",
-            rf'cut = re.compile(r"(?s).{{1,{_PIECE}}}(?=\n|\Z)|.{{1,{_PIECE}}}(?=\s)|.{{1,{_PIECE}}}")',
-            "pieces = [",
-            f"    text[{start}:part.end()]",
-            "    for text in documents.values()",
-            "    for part in cut.finditer(text)",
-            "]",
-            f"words = {literal(words)}",
-            f"pieces = [piece for piece in pieces if {wanted}]",
-            'print(len(pieces), "pieces to ask about")',
-            f"ask = {literal(head)}",
-            f"prompts = [ask + piece + {literal(FIND_END)} for piece in pieces]",
-            f"replies = {replies}",
-            "for reply in replies[:20]:",
-            "    print(repr(reply[:300]))",
-        ]
-    )
+    n = _PIECE
+    return rf"""
+import re
+
+# Pieces of up to {n:,} characters, cut where a paragraph or a definition begins, else at a line's or a word's end.
+cut = re.compile(r"(?s).{{1,{n}}}(?=\n {{0,4}}\S|\Z)|.{{1,{n}}}(?=\n)|.{{1,{n}}}(?=\s)|.{{1,{n}}}")
+pieces = [text[{start}:part.end()] for text in documents.values() for part in cut.finditer(text)]
+words = {words}
+pieces = [piece for piece in pieces if all(word in {text} for word in words)]
+print(len(pieces), "pieces have the words", words)
+
+ask = {literal(pieces.head(task, question))}
+prompts = [ask + piece + {literal(pieces.END)} for piece in pieces]
+replies = {replies}
+for reply in replies[:20]:
+    print(repr(reply[:300]))""".strip()
 
 
-def _combine(task: Task) -> str:
-    if task.kind == "list":
-        return "\n".join(
-            [
-                "# Keep what really stands in its piece, each item once.",
-                "items = []",
-                "for piece, reply in zip(pieces, replies):",
-                "    for item in reply.splitlines():",
-                f"        if item != {literal(NOT_FOUND)} and item in piece and item not in items:",
-                "            items.append(item)",
-                "print(len(items), items[:20])",
-                'answer["content"] = items',
-                _DONE,
-            ]
-        )
-    return "\n".join(
-        [
-            "# Keep the answers whose quoted sentence really stands in its piece; the most frequent one wins.",
-            "found, sentences = [], []",
-            "for piece, reply in zip(pieces, replies):",
-            '    value, _, sentence = reply.partition("\\n")',
-            "    if sentence and sentence in piece:",
-            "        (sentences if value == sentence else found).append(value)",
-            "candidates = found or sentences",
-            "print(candidates[:20])",
-            "if candidates:",
-            '    answer["content"] = max(candidates, key=candidates.count)',
-            "else:",
-            '    answer["content"] = "The text does not say: no sentence has all the words " + ", ".join(words) + "."',
-            _DONE,
-        ]
-    )
+_UNION = f"""\
+# Keep what really stands in its piece, each item once.
+items = []
+for piece, reply in zip(pieces, replies):
+    for item in reply.splitlines():
+        if item != {pieces.NOT_FOUND!r} and item in piece and item not in items:
+            items.append(item)
+print(len(items), items[:20])
+answer["content"] = items
+{_DONE}"""
+
+_MOST_FREQUENT = f"""\
+# Keep the answers whose sentence really stands in its piece; the most frequent one wins.
+found, sentences = [], []
+for piece, reply in zip(pieces, replies):
+    value, _, sentence = reply.partition("\\n")
+    if sentence and sentence in piece:
+        (sentences if value == sentence else found).append(value)
+candidates = found or sentences
+print(candidates[:20])
+if candidates:
+    answer["content"] = max(candidates, key=candidates.count)
+else:
+    answer["content"] = "The text does not say: no sentence in it has all the words " + ", ".join(words) + "."
+{_DONE}"""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["FILLER", "Token", "content_words", "literal", "name_words", "stem", "tokens"]
+__all__ = ["FILLER", "IN_IT", "Token", "content_words", "literal", "name_words", "stem", "tokens"]
 
 _TOKEN = re.compile(
     r"""["“](?P<double>[^"“”\n]{1,200})["”]|`(?P<back>[^`\n]{1,200})`|(?<!\w)'(?P<single>[^'\n]{1,200})'(?!\w)"""
-    r"""|(?P<number>(?<!\w)-?\d[\d,]*(?:\.\d+)?(?!\w))|(?P<symbol>[<>=!]=?|%)|(?P<word>\w+)""",
+    r"""|(?P<number>(?<!\w)-?\d[\d,]{0,30}(?:\.\d{1,30})?(?!\w))|(?P<symbol>[<>=!]=?|%)|(?P<word>\w+)""",
 )
 
 FILLER = frozenset(
@@ -119,6 +119,11 @@ FILLER = frozenset(
 )
 """Words that may stand in a question without changing what is asked."""
 
+IN_IT = (
+    r"(?: in (?:(?:the|this|these|all|my|of) )*(?:text|document|file|context|corpus|code|data|source|list|total)s?)?"
+)
+"""A pattern for the words that say "in all of it", and for nothing narrower."""
+
 _QUESTION = frozenset(["answer", "does", "exactly", "explain", "how", "much", "name", "say", "says", "state", "text"])
 
 
@@ -139,7 +144,7 @@ class Token:
     def number(self) -> int | float:
         """The value of a number token."""
         plain = self.text.replace(",", "")
-        return float(plain) if "." in plain or len(plain) > 300 else int(plain)
+        return float(plain) if "." in plain else int(plain)
 
 
 def tokens(text: str) -> list[Token]:
