@@ -10,9 +10,9 @@ magics nor the viewer. Names are loaded when they are first used, so importing t
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# The kernel starts here, while the notebook's folder is still first on the path: nothing but what Python has loaded
+# by itself is imported, so that no `typing.py` next to a notebook can be taken for the standard library's.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import errors
     from .settings import Settings
@@ -31,7 +31,9 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     if name == "errors":

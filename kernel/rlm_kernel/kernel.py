@@ -45,7 +45,10 @@ class RLMKernel(IPythonKernel):
         # Looked up, not imported: a kernel that never solved has nothing to stop and loads nothing for it.
         background = sys.modules.get("rlm_kernel.background")
         if background is not None:
-            background.close()
+            try:
+                background.close()
+            except Exception:
+                self.log.exception("The solver thread could not be closed")
         reply: dict[str, Any] = super().do_shutdown(restart)
         return reply
 

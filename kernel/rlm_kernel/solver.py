@@ -150,6 +150,9 @@ class _Solving:
             error.run = run
             error.__context__ = None  # an exception group in it would make IPython print all of it, not the two lines
             raise
+        except Exception as error:
+            self._end("failed", f"{type(error).__name__}: {error}")
+            raise
         finally:
             self.record.close()
         return run

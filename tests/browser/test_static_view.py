@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Dialog, Locator, Page
 
 from rlm_widgets import mime_bundle
 from support import sample_runs
@@ -87,7 +87,12 @@ def test_converted_notebook_reads_and_opens_offline(page: Page) -> None:
 
 def test_hostile_texts_run_nothing(page: Page) -> None:
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
     page.set_content(mime_bundle(sample_runs.hostile())["text/html"], wait_until="load")
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert page.locator("script").count() == 0

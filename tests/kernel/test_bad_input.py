@@ -81,7 +81,7 @@ def test_a_server_that_does_not_play_along(kernel: Kernel, reply: Raw, name: str
 
 
 def test_what_was_found_before_the_server_failed_is_in_the_run(kernel: Kernel) -> None:
-    script = ["```repl\nprint('found it')\n```", Raw(401, '{"error": {"message": "expired"}}')]
+    script: list[str | Raw] = ["```repl\nprint('found it')\n```", Raw(401, '{"error": {"message": "expired"}}')]
     with ScriptedModel(script) as server:
         done = kernel.execute(f"%%rlm context=records model=m base_url={server.base_url} out=lost\nHow many?")
     failed(done, "ModelAuthError", "expired")

@@ -16,12 +16,13 @@ from support.kernels import QUIET, READY_TIMEOUT, Kernel, start_kernel
 
 pytestmark = pytest.mark.kernel
 
-SOLVER = "rlm_kernel.solver"
-FAKE_SOLVER = f"""
+BACKGROUND = "rlm_kernel.background"
+FAKE_BACKGROUND = f"""
 import sys, types
-sys.modules[{SOLVER!r}] = solver = types.ModuleType({SOLVER!r})
+sys.modules[{BACKGROUND!r}] = background = types.ModuleType({BACKGROUND!r})
+background.close = lambda: open("closed", "w").close()
 """
-"""Stands in for the solver in a kernel whose hooks are under test, whatever the real one does."""
+"""Stands in for the module that holds running solves, in a kernel whose shutdown is under test."""
 
 
 @pytest.fixture(scope="module")
@@ -156,41 +157,17 @@ def test_the_magics_are_there_without_load_ext(kernel: Kernel) -> None:
     assert kernel.value("sorted(get_ipython().extension_manager.loaded & {'rlm_magics'})") == ["rlm_magics"]
 
 
-def test_a_kernel_that_never_solved_loads_no_solver(kernel: Kernel) -> None:
-    heavy = {SOLVER, "openai", "pandas", "httpx2", "anywidget"}
+def test_a_kernel_that_never_solved_loads_nothing_for_it(kernel: Kernel) -> None:
+    heavy = {BACKGROUND, "openai", "pandas", "httpx2", "anywidget"}
     assert kernel.value(f"sorted(set(__import__('sys').modules) & {heavy!r})") == []
 
 
-def test_an_interrupt_reaches_the_solver_and_the_cell() -> None:
-    with start_kernel() as running:
-        running.execute(f"{FAKE_SOLVER}told = []\nsolver.interrupt_all = lambda: told.append(thread_name())")
-        running.execute("import threading\ndef thread_name(): return threading.current_thread().name")
-        cell = running.submit("print('here'); import time; time.sleep(60)")
-        cell.until(lambda seen: "here" in seen.stdout)
-        running.interrupt()
-        failure = cell.finish().error
-        assert failure is not None
-        assert failure.ename == "KeyboardInterrupt"
-        assert running.value("told") == ["Control"]
-
-
-def test_a_solver_that_fails_does_not_stop_the_interrupt() -> None:
-    with start_kernel() as running:
-        running.execute(FAKE_SOLVER + "solver.interrupt_all = lambda: 1 / 0")
-        cell = running.submit("print('here'); import time; time.sleep(60)")
-        cell.until(lambda seen: "here" in seen.stdout)
-        running.interrupt()
-        failure = cell.finish().error
-        assert failure is not None
-        assert failure.ename == "KeyboardInterrupt"
-
-
-def test_a_shutdown_closes_the_solver(tmp_path: Path) -> None:
+def test_a_shutdown_takes_running_solves_down(tmp_path: Path) -> None:
     with start_kernel(cwd=tmp_path) as running:
-        running.execute(FAKE_SOLVER + "solver.close_all = lambda: open('closed', 'w').close()")
+        running.execute(FAKE_BACKGROUND)
         running.restart()
         assert (tmp_path / "closed").exists()
-        assert running.value(f"{SOLVER!r} in __import__('sys').modules") is False
+        assert running.value(f"{BACKGROUND!r} in __import__('sys').modules") is False
 
 
 def test_a_kernel_leaves_nothing_behind(nothing_left_behind: None) -> None:

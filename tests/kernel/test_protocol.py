@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def pair() -> Iterator[Pair]:
         yield left, right
 
 
-def received(data: bytes) -> list[object]:
+def received(data: bytes) -> list[dict[str, Any]]:
     left, right = socket.socketpair()
     decoder, frames = Decoder(), []
     with left, right:

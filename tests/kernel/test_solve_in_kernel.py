@@ -266,7 +266,11 @@ def test_the_cell_clock_stands_still_during_a_sub_call(kernel: Kernel) -> None:
 
 
 def test_threads_of_a_cell_may_ask_at_once(kernel: Kernel) -> None:
-    code = "from concurrent.futures import ThreadPoolExecutor as T\nwith T(8) as t: r = list(t.map(llm_query, map(str, range(40))))\nFINAL(r)"
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(8) as pool: r = list(pool.map(llm_query, map(str, range(40))))\n"
+        "FINAL(r)"
+    )
     with ScriptedModel([cell(code)], sub=lambda p: p + "!") as server:
         assert kernel.execute(ask(kernel, server)).error is None
     assert kernel.value("run.answer") == [f"{n}!" for n in range(40)]

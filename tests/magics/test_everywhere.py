@@ -66,7 +66,9 @@ print(run.answer, sorted(mine))
 """
     script = tmp_path / "script.py"
     script.write_text(code)
-    with ScriptedModel([*SCRIPT, "```repl\nnumbers.append(3)\nnew = context is numbers\nFINAL(numbers)\n```"]) as server:
+    with ScriptedModel(
+        [*SCRIPT, "```repl\nnumbers.append(3)\nnew = [context is numbers for _ in [1]]\nFINAL(numbers)\n```"]
+    ) as server:
         command = [sys.executable, str(script), server.base_url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
     assert (done.stdout, done.stderr) == ("499500 answered False\n[1, 2, 3] ['new', 'numbers']\n", "")

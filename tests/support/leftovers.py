@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -23,29 +23,26 @@ __all__ = ["Footprint", "footprint", "nothing_left"]
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a process holds: descendants by pid, its number of threads, its descriptors by what they are."""
+    """What a process holds: its descendants by pid, its threads and its descriptors by what the system calls them."""
 
-    processes: dict[int, str] = field(default_factory=dict)
-    threads: int = 0
-    descriptors: Counter[str] = field(default_factory=Counter)
+    processes: dict[int, str]
+    threads: Counter[str]
+    descriptors: Counter[str]
 
     def beyond(self, before: Footprint) -> list[str]:
         """Name in words all that was not there before."""
         new = {pid: name for pid, name in self.processes.items() if pid not in before.processes}
-        more = [f"process {pid}: {name}" for pid, name in new.items()]
-        if self.threads > before.threads:
-            more.append(f"{self.threads - before.threads} more threads: {_thread_names()}")
-        return more + [f"{n} more open {kind}" for kind, n in (self.descriptors - before.descriptors).items()]
+        return [
+            *(f"process {pid}: {name}" for pid, name in new.items()),
+            *(f"{n} more thread {name}" for name, n in (self.threads - before.threads).items()),
+            *(f"{n} more open {kind}" for kind, n in (self.descriptors - before.descriptors).items()),
+        ]
 
 
 def footprint(pid: int) -> Footprint:
     """Return what the process `pid` holds now."""
-    process = psutil.Process(pid)
-    return Footprint(
-        {child.pid: _command(child) for child in process.children(recursive=True)},
-        process.num_threads(),
-        Counter(_descriptors(pid)),
-    )
+    children = psutil.Process(pid).children(recursive=True)
+    return Footprint({child.pid: _command(child) for child in children}, Counter(_threads(pid)), Counter(_open(pid)))
 
 
 @contextmanager
@@ -60,15 +57,23 @@ def nothing_left(pid: int | None = None, deadline: float = 5.0) -> Iterator[None
     gc.collect()
     before = footprint(watched)
     yield
+    gc.collect()
     end = time.monotonic() + deadline
     tick = threading.Event()
-    gc.collect()
     while (more := footprint(watched).beyond(before)) and time.monotonic() < end:
         tick.wait(0.02)
     assert not more, "left behind: " + "; ".join(more)
 
 
-def _descriptors(pid: int) -> Iterator[str]:
+def _threads(pid: int) -> Iterator[str]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            yield (task / "comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):  # ended while we looked
+            continue
+
+
+def _open(pid: int) -> Iterator[str]:
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         try:
             target = str(entry.readlink())
@@ -82,7 +87,3 @@ def _command(process: psutil.Process) -> str:
         return f"{process.status()} {' '.join(process.cmdline())[:200]}"
     except psutil.NoSuchProcess:
         return "gone"
-
-
-def _thread_names() -> str:
-    return ", ".join(sorted(thread.name for thread in threading.enumerate()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def read(run: Run) -> Page:
     return page
 
 
-def one_cell(**end: object) -> Run:
+def one_cell(**end: Any) -> Run:
     return Run.fold([*started(), *turn(1, "```repl\nx = 1\n```"), *cell(1, "x = 1", **end)])
 
 

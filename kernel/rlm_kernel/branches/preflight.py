@@ -38,7 +38,7 @@ def check_fork() -> str:
             "CUDA is in use in this kernel, and cannot be used again after a fork.",
             "restart the kernel and run this before anything moves to the GPU",
         )
-    return "Linux, main thread, no library in the way"
+    return "nothing stands in its way"
 
 
 def _thread_names() -> list[str]:

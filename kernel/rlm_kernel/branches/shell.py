@@ -28,9 +28,11 @@ def branch_shell(namespace: dict[str, Any]) -> Any:
     """Return the shell whose variables `namespace` holds; if there is none, make one (in the forked child only)."""
     shell = get_ipython()
     if shell is None or shell.user_ns is not namespace:
+        main = sys.modules["__main__"]
         shell = InteractiveShell(
+            # A shell's variables must be its module's, or a cell's functions do not see them.
             user_ns=namespace,
-            user_module=sys.modules["__main__"],
+            user_module=main if vars(main) is namespace else None,
             profile_dir=_NoProfile(location=tempfile.gettempdir()),
             config=Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}}),
         )

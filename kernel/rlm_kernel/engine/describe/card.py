@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import decimal
 import json
 import math
-import uuid
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +22,7 @@ CELL = 40
 
 _MORE = 60
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
-_PLAIN = (bool, type(None), complex, datetime.date, datetime.time, datetime.timedelta, uuid.UUID)
+_PLAIN = (bool, type(None), complex, datetime.date, datetime.time, datetime.timedelta)
 
 
 class Card:
@@ -89,9 +87,9 @@ def short(value: Any, width: int = CELL) -> str:
         return str(value) if value.bit_length() <= 256 else f"int of {value.bit_length():,} bits"
     if isinstance(value, float):
         return repr(float(value)) if len(repr(float(value))) <= 12 else f"{value:.6g}"
-    if kind is decimal.Decimal:
+    if (kind.__module__, kind.__name__) == ("decimal", "Decimal"):
         return f"{value:.15g}"
-    if isinstance(value, _PLAIN):
+    if isinstance(value, _PLAIN) or (kind.__module__, kind.__name__) == ("uuid", "UUID"):
         return one_line(str(value), CELL)
     if kind.__module__ == "numpy" and getattr(value, "ndim", None) == 0:
         item = value.item()

@@ -32,7 +32,7 @@ def describe(value: object, *, limit: int = 4000) -> str:
     try:
         hook = getattr(type(value), "__rlm_describe__", None)
         if hook is not None:
-            return str(hook(value))[: max(limit, 0)]
+            return str(hook(value))[: max(limit, 0)].encode("utf-8", "replace").decode()
         _describer(type(value))(value, card)
     except Exception as error:  # noqa: BLE001 - foreign code runs in here: `__len__`, hooks, array libraries
         card.line(f"{type_name(value)} (its description failed: {type(error).__name__})")

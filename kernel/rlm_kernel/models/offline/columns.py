@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .words import FILLER, Token, name_words, stem
+from .words import FILLER, NOUNS, Token, name_words, stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ def _claim(
             span = tokens[start : start + length]
             if any(t.role or t.kind not in ("word", "number") for t in span) or span[0].kind == "number":
                 continue
-            if length == 1 and (span[0].low in FILLER or span[0].low in reserved):
+            if length == 1 and (span[0].low in FILLER - NOUNS or span[0].low in reserved):
                 continue
             words = [stem(t.text) for t in span]
             flat = [part for t in span for part in name_words(t.text)] if length == 1 else words

@@ -1,18 +1,18 @@
-"""The conditions in a question about a table: values, comparisons, gaps, truth values."""
+"""The conditions that a question about a table states without a listed value: comparisons, gaps, truth values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .words import FILLER, Token, tokens
+from .claims import Filter, claim, claim_alternatives, column_of, step_back
+from .words import FILLER, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from .cards import Column
 
-__all__ = ["Filter", "claim_filters", "claim_values", "column_of", "unknown_phrases"]
+__all__ = ["claim_filters", "unknown_phrases"]
 
 _COMPARISONS = (
     ("at least", ">="),
@@ -31,45 +31,6 @@ _COMPARISONS = (
 )
 _GAPS = frozenset(["missing", "null", "nulls", "nan", "na", "empty", "blank", "without", "no", "unknown"])
 _EQUALS = frozenset(["=", "==", "is", "equal", "equals", "equal", "to", "was", "of", "number", "no"])
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A condition on one column; `relation` is a comparison, `in`, `between`, `missing`, `true` or `false`."""
-
-    column: str
-    relation: str
-    values: tuple[str | int | float, ...] = ()
-
-
-def column_of(token: Token) -> str | None:
-    """Return the column a token names."""
-    return token.role.removeprefix("column:") if token.role.startswith("column:") else None
-
-
-def claim_values(
-    found: Sequence[Token], columns: Sequence[Column], looked_up: Sequence[tuple[str, str]]
-) -> tuple[list[Filter], str]:
-    """Find values that the card lists, or that a lookup found, among the words; return equalities and a problem."""
-    known: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    for column, value in [*((c.name, v) for c in columns for v in c.values), *looked_up]:
-        spelled = tuple(t.low for t in tokens(value)) or (value.lower(),)
-        known.setdefault(spelled, []).append((column, value))
-    equal: dict[str, list[str]] = {}
-    for start, end, phrase in _spans(found, max(map(len, known), default=0)):
-        meant = list(dict.fromkeys(known.get(phrase, [])))
-        if not meant or (_small(phrase) and all(v != found[start].text or v.islower() for _, v in meant)):
-            continue
-        owners = list(dict.fromkeys(column for column, _ in meant))
-        owner = owners[0] if len(owners) == 1 else _beside(found, start, end, owners)
-        if owner is None:
-            said = " ".join(t.text for t in found[start:end])
-            return [], f"“{said}” is a value of several columns: {', '.join(owners)}"
-        equal.setdefault(owner, []).extend(value for column, value in meant if column == owner)
-        _claim(found, start, end, f"value:{owner}")
-        _claim_own_column(found, start, owner)
-    _claim_alternatives(found)
-    return [Filter(column, "in", tuple(dict.fromkeys(values))) for column, values in equal.items()], ""
 
 
 def claim_filters(found: Sequence[Token], columns: Sequence[Column], *, unlisted: bool) -> list[Filter]:
@@ -100,78 +61,6 @@ def unknown_phrases(found: Sequence[Token]) -> list[str]:
     return phrases
 
 
-def _spans(found: Sequence[Token], longest: int) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """Yield stretches of unclaimed tokens, longest first, with their words."""
-    for length in range(min(longest, 8), 0, -1):
-        for start in range(len(found) - length + 1):
-            span = found[start : start + length]
-            if any(token.role for token in span):
-                continue
-            if length == 1 and span[0].kind == "quoted":
-                yield start, start + 1, tuple(t.low for t in tokens(span[0].text)) or (span[0].low,)
-            yield start, start + length, tuple(token.low for token in span)
-
-
-def _small(phrase: tuple[str, ...]) -> bool:
-    return len(phrase) == 1 and (phrase[0] in FILLER or phrase[0] in ("as", "or", "no", "not", "by", "per"))
-
-
-def _beside(found: Sequence[Token], start: int, end: int, owners: Sequence[str]) -> str | None:
-    """Return the owner that the words around a value name: `origin JFK`, `JFK origin`, `to SEA` for dest."""
-    for index in (_back(found, start - 1), end):
-        if 0 <= index < len(found) and column_of(found[index]) in owners:
-            return column_of(found[index])
-    before = found[start - 1].low if start else ""
-    hints = {"from": ("orig", "from", "source", "start"), "to": ("dest", "to", "target", "end")}.get(before, ())
-    fitting = [owner for owner in owners if any(owner.lower().startswith(hint) for hint in hints)]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _back(found: Sequence[Token], index: int) -> int:
-    """Step back over small words that may stand between a column and what is said of it."""
-    while index >= 0 and (found[index].role == "part" or _links(found[index])):
-        index -= 1
-    return index
-
-
-def _links(token: Token) -> bool:
-    return not token.role and token.low in (
-        "is",
-        "was",
-        "of",
-        "with",
-        "are",
-        "were",
-        "a",
-        "an",
-        "the",
-        "than",
-        "=",
-        "==",
-        "equals",
-        "in",
-    )
-
-
-def _claim(found: Sequence[Token], start: int, end: int, role: str) -> None:
-    for token in found[start:end]:
-        token.role = role
-
-
-def _claim_own_column(found: Sequence[Token], start: int, owner: str) -> None:
-    """In `origin JFK` the column belongs to the value and is no longer a column to compute with."""
-    index = _back(found, start - 1)
-    if index >= 0 and column_of(found[index]) == owner:
-        _claim(found, index, start, "filter")
-
-
-def _claim_alternatives(found: Sequence[Token]) -> None:
-    """Claim `or` between two values of one column."""
-    for before, token, after in zip(found, found[1:], found[2:], strict=False):
-        if token.low == "or" and before.role.startswith(("value:", "number:")) and before.role == after.role:
-            token.role = "or"
-
-
 def _gap(found: Sequence[Token], start: int) -> Filter | None:
     """Read `missing dep_time`, `no dep_time`, `dep_time is missing`."""
     token = found[start]
@@ -180,10 +69,11 @@ def _gap(found: Sequence[Token], start: int) -> Filter | None:
     after = next(
         (i for i in range(start + 1, len(found)) if found[i].low not in ("values", "value", "for", "in", "a")), 0
     )
-    for index in (after, _back(found, start - 1)):
+    before = step_back(found, start - 1) if token.low not in ("no", "without") else -1
+    for index in (after, before):
         column = column_of(found[index]) if 0 <= index < len(found) else None
         if column:
-            _claim(found, min(index, start), max(index, start) + 1, "filter")
+            claim(found, min(index, start), max(index, start) + 1, "filter")
             _claim_parts(found, index)
             return Filter(column, "missing")
     return None
@@ -216,16 +106,16 @@ def _compared(
     by_name: dict[str, Column],
 ) -> Filter | None:
     """Attach a comparison to the numeric column just before it, or else to the one just after the number."""
-    for index in (_back(found, start - 1), end):
+    for index in (step_back(found, start - 1), end):
         column = column_of(found[index]) if 0 <= index < len(found) else None
         if column and by_name[column].numeric:
             _claim_parts(found, index)
-            _claim(found, min(index, start), max(index + 1, end), "filter")
+            claim(found, min(index, start), max(index + 1, end), "filter")
             return Filter(column, relation, numbers)
     [*others, only] = by_name.values()
     if others or not only.numeric:
         return None
-    _claim(found, start, end, "filter")
+    claim(found, start, end, "filter")
     return Filter(only.name, relation, numbers)
 
 
@@ -256,11 +146,11 @@ def _equalities(found: Sequence[Token], by_name: dict[str, Column], *, unlisted:
             joined = index + 2 < len(found) and found[index + 1].low in ("or", "and")
             index += 2 if joined and _value(found[index + 2], by_name[name]) is not None else len(found)
         if values:
-            _claim(
+            claim(
                 found, start, next(i for i in range(start, len(found)) if found[i].role == f"number:{name}"), "filter"
             )
             equal.setdefault(name, []).extend(values)
-    _claim_alternatives(found)
+    claim_alternatives(found)
     return [Filter(name, "in", tuple(values)) for name, values in equal.items()]
 
 
@@ -284,6 +174,6 @@ def _truths(found: Sequence[Token], by_name: dict[str, Column]) -> list[Filter]:
         if name is None or not by_name[name].boolean or asked:
             continue
         negated = before.low == "not" and not before.role
-        _claim(found, index - negated, index + 1, "filter")
+        claim(found, index - negated, index + 1, "filter")
         filters.append(Filter(name, "false" if negated else "true"))
     return filters

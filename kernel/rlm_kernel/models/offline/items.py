@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .words import IN_IT
+
 __all__ = ["Wanted", "wanted"]
 
 _ALL = (

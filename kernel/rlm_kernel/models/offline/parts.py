@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .filters import column_of
+from .claims import column_of
+from .words import stem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .cards import Column
-    from .filters import Filter
+    from .claims import Filter
     from .words import Token
 
 __all__ = ["Query", "assemble"]
@@ -29,8 +30,9 @@ _ORDER = {"max": "max", "most": "max", "top": "max", "min": "min", "fewest": "mi
 class Query:
     """What to compute, of which column, over which rows, in which groups.
 
-    `operation` is count, sum, mean, median, std, max, min, distinct, values, share or row. `best` is `max` or `min`
-    where groups or rows are ranked; `top` is how many of the ranked ones are asked for, 0 for all.
+    `operation` is count, sum, mean, median, std, max, min, distinct, values, share or row, or for the table itself
+    width or names. `best` is `max` or `min` where groups or rows are ranked; `top` is how many of the ranked ones are
+    asked for, 0 for all.
     """
 
     operation: str
@@ -49,6 +51,8 @@ def assemble(found: Sequence[Token], columns: Sequence[Column], filters: tuple[F
     aggregates = [op for op in dict.fromkeys(ops) if op in _AGGREGATES]
     if "distinct" in aggregates and "count" in aggregates:
         aggregates.remove("count")
+    if any(token.role == "columns" for token in found):
+        return _about_columns(found, ops, filters)
     if len(aggregates) > 1 or len(orders) > 1:
         return f"it asks for several things at once: {', '.join([*aggregates, *sorted(orders)])}"
     best = next(iter(orders), "")
@@ -57,6 +61,10 @@ def assemble(found: Sequence[Token], columns: Sequence[Column], filters: tuple[F
     )
     if per and group is None:
         return "I could not tell what to group by"
+    if top and not best:
+        return "I could not tell what to rank by"
+    if per and best and aggregates:
+        return f"it asks for several things at once: {aggregates[0]} per group, and the {best} of them"
     mentioned = list(dict.fromkeys(name for t in found if (name := column_of(t)) and name != group))
     if len(mentioned) > 1:
         return f"I could not tell which column to use, {' or '.join(mentioned)}"
@@ -67,6 +75,16 @@ def assemble(found: Sequence[Token], columns: Sequence[Column], filters: tuple[F
     if query.operation:
         return _aggregated(query)
     return _chosen(query, by_name, found, ops, per)
+
+
+def _about_columns(found: Sequence[Token], ops: Sequence[str], filters: tuple[Filter, ...]) -> Query | str:
+    """How many columns there are, or which; nothing else may be said."""
+    if not filters and not any(column_of(token) for token in found):
+        if ops == ["count"]:
+            return Query("width")
+        if ops in ([], ["values"]):
+            return Query("names")
+    return "of the columns themselves I can only tell how many there are, and their names"
 
 
 def _counted(query: Query, by_name: dict[str, Column], found: Sequence[Token], ops: Sequence[str]) -> Query | str:
@@ -80,7 +98,10 @@ def _counted(query: Query, by_name: dict[str, Column], found: Sequence[Token], o
     if query.operation == "count":
         if not _said(query.measure, found):
             return replace(query, measure=None)
-        beside = any(b.role in ("op", "op:count") and column_of(t) == _name(query.measure) for b, t in pairwise(found))
+        beside = any(
+            b.role in ("op", "op:count") and column_of(t) == _name(query.measure) and stem(t.text) != t.low
+            for b, t in pairwise(found)
+        )
         distinct = beside and query.measure is not None and not query.measure.numeric
         return replace(query, operation="distinct") if distinct else "I could not tell what to count"
     if _said(query.measure, found):

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .columns import claim_columns
-from .filters import claim_filters, claim_values, unknown_phrases
+from .filters import claim_filters, unknown_phrases
 from .parts import Query, assemble
+from .values import claim_values
 from .words import FILLER, Token, stem, tokens
 
 if TYPE_CHECKING:
@@ -108,11 +109,14 @@ def _claim_operations(found: Sequence[Token], columns: Sequence[Column]) -> None
 
 def _claim_rows(found: Sequence[Token], columns: Sequence[Column], alias: str) -> None:
     """Claim the nouns known to mean rows: `rows`, the variable's own name, the plural of a number column in a count."""
-    own = stem(alias) if alias.lower() not in _PLAIN_NAMES else ""
-    numeric = {c.name.lower() for c in columns if c.numeric}
+    named = {column.name.lower() for column in columns}
+    own = stem(alias) if alias.lower() not in _PLAIN_NAMES | named else ""
+    numeric = {column.name.lower() for column in columns if column.numeric}
     for index, token in enumerate(found):
         if token.role or token.kind != "word":
             continue
+        if token.low in ("column", "columns") and not {"column", "columns"} & named:
+            token.role = "columns"
         singular, plural = stem(token.text), stem(token.text) != token.low
         followed = index + 1 < len(found) and found[index + 1].kind == "number"
         counted = plural and singular in numeric - _TIMES and token.low not in numeric
@@ -137,10 +141,11 @@ def _claim_noun(found: Sequence[Token], alias: str) -> str:
 
 
 def _claim_top(found: Sequence[Token]) -> int:
-    """Claim the number in `top 5 …`, `5 largest …`; return it, 0 if there is none."""
+    """Claim the number in `top 5 …`, `5 largest …`, `which 3 …`; return it, 0 if there is none."""
     for before, after in pairwise(found):
         for number, word in ((after, before), (before, after)):
             ranked = word.role.removeprefix("op:") in ("top", "bottom", "max", "min", "most", "fewest")
+            ranked = ranked or (word is before and word.low in ("which", "what") and not word.role)
             if ranked and number.kind == "number" and not number.role and 0 < number.number <= 1000:
                 number.role = "top"
                 return int(number.number)

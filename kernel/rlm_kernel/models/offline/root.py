@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...engine.prompt import SYSTEM
-from . import cards, conversation, pieces, questions, table_code, text_code, texts
+from . import cards, conversation, drill, pieces, questions, table_code, text_code, texts
 from .words import literal
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["SHAPES", "reply"]
 
 SHAPES = """\
 tables: a DataFrame, a list of dicts, a Series or a list of numbers
-    count          How many rows are there?  How many rows with dep_delay over 60?  What percentage has origin JFK?
+    count          How many rows are there?  How many rows with dep_delay over 60?  How many columns are there?
     one number     What is the total / average / median / highest / lowest distance?
     per group      Average distance per carrier.  How many rows per origin?
     ranked groups  Which carrier has the highest average dep_delay?  Top 5 dest by number of rows.
@@ -30,7 +30,9 @@ text: a str, a list or dict of str, records or a DataFrame with a column named t
     count          How many times does "error" occur?  How many documents mention X?  How many lines are there?
     place          Which file defines class X?  Where is X mentioned?
     list           List all email addresses / URLs / years / dates / classes / functions / names after 'class '.
-    fact           What is the secret code?"""
+    fact           What is the secret code?
+anything with a length
+    fire drill     What survives a runaway cell?"""
 """The question shapes that are understood, with examples."""
 
 _KNOWN = (
@@ -77,6 +79,8 @@ def _plan(situation: Situation) -> list[_Step]:
     """Return all turns of the way to the answer, as far as it can be seen from here."""
     if len(situation.question) > _LONGEST:
         return [_decline(f"it has more than {_LONGEST:,} characters")]
+    if drill.asked(situation.question):
+        return [_Step(prose, code) for prose, code in drill.steps(situation.failed)]
     facts = cards.read(situation.card)
     if facts.kind in ("frame", "records", "values"):
         reading = questions.read(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .cards import Facts
-    from .filters import Filter
+    from .claims import Filter
     from .parts import Query
 
 __all__ = ["compute", "look"]
@@ -104,6 +104,10 @@ def _single(query: Query, rows: str) -> list[str]:
     match query.operation:
         case "count":
             return [f'answer["content"] = len({rows})']
+        case "width":
+            return [f'answer["content"] = len({rows}.columns)']
+        case "names":
+            return [f'answer["content"] = list({rows}.columns)']
         case "values":
             lines = [f"values = sorted({rows}[{measure}].dropna().unique().tolist())", "print(len(values))"]
             return [*lines, 'answer["content"] = values']
@@ -112,7 +116,8 @@ def _single(query: Query, rows: str) -> list[str]:
     whole = query.measure is not None and query.measure.integer and query.operation in ("sum", "max", "min")
     numeric = query.measure is not None and query.measure.numeric
     kind = "int(result)" if whole or query.operation == "distinct" else "float(result)" if numeric else "result"
-    return [f"result = {_value(query, rows)}", "print(result)", f'answer["content"] = {kind}']
+    content = f'{kind} if len({rows}) else "No row matches."' if query.filters else kind
+    return [f"result = {_value(query, rows)}", "print(result)", f'answer["content"] = {content}']
 
 
 def _row(query: Query, rows: str, measure: str) -> list[str]:
@@ -122,11 +127,11 @@ def _row(query: Query, rows: str, measure: str) -> list[str]:
         f"print(ranked.head({max(query.top, 3)}))",
     ]
     if query.group is not None:
-        best = f"ranked[ranked[{measure}] == ranked[{measure}].iloc[0]]"
+        best = f"ranked[ranked[{measure}] == ranked[{measure}].{query.best}()]"
         return [*lines, f"winners = {best}[{literal(query.group)}].unique().tolist()", *_winners()]
     if query.top > 1:
         return [*lines, f'answer["content"] = ranked.head({query.top}).to_dict("records")']
-    return [*lines, 'answer["content"] = ranked.iloc[0].to_dict()']
+    return [*lines, 'answer["content"] = ranked.iloc[0].to_dict() if len(ranked) else "No row matches."']
 
 
 def _winners() -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import pieces
 from .items import wanted
-from .words import literal, stem
+from .words import literal, raw_literal, stem
 
 if TYPE_CHECKING:
     from .cards import Kind
@@ -78,7 +78,7 @@ def _pattern(task: Task) -> str:
         after = r"(?!\w)" if re.search(r"\w\Z", task.term) else ""
         pattern = f"{before}{term}{after}"
     flags = "" if task.exact or task.kind == "defines" else ", re.IGNORECASE"
-    return f"import re\n\npattern = re.compile({literal(pattern)}{flags})"
+    return f"import re\n\npattern = re.compile({raw_literal(pattern)}{flags})"
 
 
 _MENTIONS = """\

@@ -5,119 +5,42 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["FILLER", "IN_IT", "Token", "content_words", "literal", "name_words", "stem", "tokens"]
+__all__ = [
+    "FILLER",
+    "IN_IT",
+    "NOUNS",
+    "Token",
+    "content_words",
+    "literal",
+    "name_words",
+    "raw_literal",
+    "stem",
+    "tokens",
+]
 
 _TOKEN = re.compile(
     r"""["“](?P<double>[^"“”\n]{1,200})["”]|`(?P<back>[^`\n]{1,200})`|(?<!\w)'(?P<single>[^'\n]{1,200})'(?!\w)"""
     r"""|(?P<number>(?<!\w)-?\d[\d,]{0,30}(?:\.\d{1,30})?(?!\w))|(?P<symbol>[<>=!]=?|%)|(?P<word>\w+)""",
 )
 
-FILLER = frozenset(
-    [
-        "a",
-        "about",
-        "all",
-        "am",
-        "among",
-        "an",
-        "and",
-        "any",
-        "are",
-        "at",
-        "be",
-        "been",
-        "by",
-        "can",
-        "contain",
-        "contained",
-        "contains",
-        "context",
-        "could",
-        "data",
-        "dataframe",
-        "dataset",
-        "depart",
-        "departed",
-        "departing",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "done",
-        "each",
-        "exist",
-        "exists",
-        "find",
-        "flew",
-        "flies",
-        "flown",
-        "fly",
-        "flying",
-        "for",
-        "from",
-        "gave",
-        "get",
-        "give",
-        "given",
-        "go",
-        "goes",
-        "going",
-        "had",
-        "has",
-        "have",
-        "having",
-        "i",
-        "in",
-        "is",
-        "it",
-        "its",
-        "leave",
-        "leaves",
-        "leaving",
-        "left",
-        "list",
-        "made",
-        "make",
-        "me",
-        "of",
-        "on",
-        "operate",
-        "operated",
-        "our",
-        "overall",
-        "please",
-        "s",
-        "show",
-        "tell",
-        "that",
-        "the",
-        "their",
-        "them",
-        "there",
-        "these",
-        "this",
-        "those",
-        "to",
-        "us",
-        "value",
-        "values",
-        "was",
-        "we",
-        "went",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whose",
-        "will",
-        "with",
-        "would",
-        "you",
-    ]
+_SMALL = frozenset(
+    """
+    a about all am among an and any are at be been by can context could did do does doing done each find for from
+    get had has have having i in is it its me of on our overall please s show tell that the their them there these
+    this those to us was we were what when where which who whose will with would you
+    """.split()  # noqa: SIM905 - a page of quotes and commas reads worse than the words
 )
-"""Words that may stand in a question without changing what is asked."""
+_NEUTRAL = frozenset(
+    """
+    contain contained contains data dataframe dataset depart departed departing exist exists flew flies flown fly
+    flying gave give given go goes going gone leave leaves leaving left list made make names operate operated sold
+    table value values went
+    """.split()  # noqa: SIM905
+)
+FILLER = _SMALL | _NEUTRAL
+"""Words that may stand in a question about a table without changing what is asked: its rows left, went, were sold."""
+NOUNS = frozenset({"context", "data", "left", "list", "made", "sold", "table", "value"})
+"""Those of them that may also be the name of a column."""
 
 IN_IT = (
     r"(?: in (?:(?:the|this|these|all|my|of) )*(?:text|document|file|context|corpus|code|data|source|list|total)s?)?"
@@ -175,9 +98,18 @@ def name_words(name: str) -> list[str]:
 def content_words(question: str) -> list[str]:
     """Return what the question is about: its words in lower case without the small ones, quoted phrases whole."""
     plain = [t.low for t in tokens(question) if t.kind != "symbol"]
-    return list(dict.fromkeys(word for word in plain if word not in FILLER and word not in _QUESTION))
+    return list(dict.fromkeys(word for word in plain if word not in _SMALL | _QUESTION))
 
 
 def literal(value: object) -> str:
     """Return Python source for a value; no value can end the literal, nor the code fence around it."""
-    return repr(value).replace("`", "\\x60")
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    plain = isinstance(value, str) and value.isprintable() and not set(value) & set('"\\`')
+    return f'"{value}"' if plain else repr(value).replace("`", "\\x60")
+
+
+def raw_literal(pattern: str) -> str:
+    """Return Python source for a regular expression, as a raw string where that can hold it."""
+    plain = pattern.isprintable() and not set(pattern) & set('"`') and not pattern.endswith("\\")
+    return f'r"{pattern}"' if plain else literal(pattern)
