@@ -201,7 +201,7 @@ def preview(value: Any) -> str:
         if isinstance(value, (str, bytes, int, float, bool, type(None))):
             return clip(repr(value[:80] if isinstance(value, (str, bytes)) else value), 80)
         if hasattr(value, "__len__"):
-            return f"{len(value):,} items"
+            return f"{len(value):,} item{'' if len(value) == 1 else 's'}"
     return ""
 
 
