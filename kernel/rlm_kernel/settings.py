@@ -48,6 +48,18 @@ class Settings:
         20, values.COUNT, "model turns at most; then the latest draft is the answer", unit="turns"
     )
     keep: str = _setting("new", values.KEEP, "variables to bring back: none, new (only new names), all, or names")
+    branch: str = _setting(
+        "auto",
+        values.BRANCH,
+        "where cells run: auto, fork (a copy of the session), spawn (a new process) or kernel:NAME (a Jupyter kernel)",
+    )
+    mem: int | None = _setting(
+        None,
+        values.MEMORY,
+        "memory one cell may use more than the session has; a cell that takes more is undone; else by what is free",
+        unit="bytes",
+    )
+    ship: str = _setting("", values.NAMES, "variables that a branch in another process gets besides the context")
     view: str = _setting(
         "auto", values.VIEW, "how a run shows itself: auto, static (no progress line) or none", env="RLM_VIEW"
     )
@@ -55,6 +67,15 @@ class Settings:
     max_concurrency: int = _setting(16, values.COUNT, "sub-calls in flight at once", unit="calls")
     output_limit: int = _setting(8000, values.COUNT, "how much of each output stream the model sees", unit="characters")
     runs_dir: str = _setting(".rlm/runs", values.FOLDER, "folder of the journals", env="RLM_RUNS_DIR")
+    checkpoints: int = _setting(
+        8, values.NUMBER, "checkpoints of finished runs to hold on to, over all runs", unit="checkpoints"
+    )
+    checkpoint_memory: int | None = _setting(
+        None, values.MEMORY, "memory those checkpoints may take together; else a quarter of what is free", unit="bytes"
+    )
+    address_space: int | None = _setting(
+        None, values.MEMORY, "hard limit on the address space of a branch (RLIMIT_AS); else none", unit="bytes"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,34 @@ from .errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["COUNT", "DURATION", "FOLDER", "KEEP", "NAME", "URL", "VIEW", "Kind"]
+__all__ = [
+    "BRANCH",
+    "COUNT",
+    "DURATION",
+    "FOLDER",
+    "KEEP",
+    "MEMORY",
+    "NAME",
+    "NAMES",
+    "NUMBER",
+    "URL",
+    "VIEW",
+    "Kind",
+]
 
 _DAY = 86_400
 _SECONDS_PER_UNIT = {"": 1, "s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*([smh]?)", re.ASCII)
+_LEAST_BYTES = 1_000_000
+_MOST_BYTES = 2**63 - 1  # what the operating system can count
+_BYTES_PER_UNIT = {"": 1.0} | {
+    prefix + binary: base**power
+    for binary, base in (("", 1e3), ("i", 1024.0))
+    for power, prefix in enumerate("kmgt", start=1)
+}
+_NUMBER = r"(\d+\.?\d*|\.\d+)\s*"
+_DURATION = re.compile(_NUMBER + "([smh]?)", re.ASCII)
+_MEMORY = re.compile(_NUMBER + "((?:[kmgt]i?)?)b?", re.ASCII | re.IGNORECASE)
+_KERNEL = re.compile(r"kernel:[\w.-]+", re.ASCII)
 _URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 
 
@@ -75,11 +98,33 @@ def _folder(raw: object) -> str:
     return _text(os.fspath(raw) if isinstance(raw, os.PathLike) else raw)
 
 
-def _count(raw: object) -> int:
+def _number(raw: object) -> int:
     if isinstance(raw, bool) or not isinstance(raw, str | SupportsIndex):
         raise TypeError
-    count = int(raw)
+    number = int(raw)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def _count(raw: object) -> int:
+    count = _number(raw)
     if count < 1:
+        raise ValueError
+    return count
+
+
+def _bytes(raw: object) -> int:
+    if isinstance(raw, str):
+        match = _MEMORY.fullmatch(raw.strip())
+        if match is None:
+            raise ValueError
+        count = round(float(match[1]) * _BYTES_PER_UNIT[match[2].lower()])
+    elif isinstance(raw, bool) or not isinstance(raw, SupportsFloat):
+        raise TypeError
+    else:
+        count = raw if isinstance(raw, int) else int(float(raw))
+    if not _LEAST_BYTES <= count <= _MOST_BYTES:
         raise ValueError
     return count
 
@@ -106,6 +151,17 @@ def _keep(raw: object) -> str:
     return ",".join(names)
 
 
+def _names(raw: object) -> str:
+    return _keep(raw) if raw or not isinstance(raw, str) else ""
+
+
+def _branch(raw: object) -> str:
+    text = _text(raw)
+    if text not in ("auto", "fork", "spawn") and not _KERNEL.fullmatch(text):
+        raise ValueError
+    return text
+
+
 def _view(raw: object) -> str:
     if raw not in ("auto", "static", "none"):
         raise ValueError
@@ -116,6 +172,12 @@ NAME = Kind("name", "a name that is not empty", "gpt-5-mini", _text)
 URL = Kind("URL", "a URL that starts with http:// or https://", "http://localhost:8000/v1", _url)
 FOLDER = Kind("path", "the path of a folder", ".rlm/runs", _folder)
 COUNT = Kind("whole number", "a whole number of at least 1", "20", _count)
+NUMBER = Kind("whole number", "a whole number of at least 0", "8", _number)
 DURATION = Kind("duration", f"a number of seconds above 0 and at most {_DAY} (a day)", "30, 30s, 2m or 1.5h", _seconds)
+MEMORY = Kind(
+    "size", "an amount of memory of at least 1MB (1GB is 10^9 bytes, 1GiB is 2^30)", "2GB, 500MB or 1.5G", _bytes
+)
 KEEP = Kind("word or names", "none, new, all, or variable names with commas between them", "df,totals", _keep)
+NAMES = Kind("names", "variable names with commas between them", "df,totals", _names)
+BRANCH = Kind("word", "auto, fork, spawn or kernel:NAME", "spawn or kernel:python3", _branch)
 VIEW = Kind("word", "auto, static or none", "static", _view)

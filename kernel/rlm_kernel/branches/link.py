@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ..errors import ProtocolError
 from .protocol import Decoder, Frame, encode
@@ -19,15 +21,25 @@ class Link:
     """Frames to and from one process, read as they come and never waited for by blocking.
 
     The process's death is noticed by a pidfd, because a child of it may hold the other end of the socket open.
+
+    Args:
+        sock: this end.
+        pid: whose death to notice; or later, by `watch`.
+        handler: takes the frames instead of `receive`.
+
     """
 
-    def __init__(self, sock: socket.socket, pid: int | None = None) -> None:
+    def __init__(
+        self, sock: socket.socket, pid: int | None = None, handler: Callable[[Frame], None] | None = None
+    ) -> None:
         self.pid = pid
         self._sock = sock
         self._sock.setblocking(False)
         self._decoder = Decoder()
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
+        self._take = handler or self._frames.put_nowait
         self._pidfd: int | None = None
+        self._reading = True
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._sock.fileno(), self._read)
         if pid is not None:
@@ -39,7 +51,7 @@ class Link:
         try:
             self._pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
-            self._frames.put_nowait(GONE)
+            self._take(GONE)
             return
         self._loop.add_reader(self._pidfd, self._died)
 
@@ -47,17 +59,24 @@ class Link:
         """Wait for the next frame; `GONE` at the end."""
         return await self._frames.get()
 
-    async def send(self, frame: Frame) -> None:
-        """Send a frame; a process that is gone is not an error here, `receive` tells."""
-        try:
-            await self._loop.sock_sendall(self._sock, encode(frame))
-        except (BrokenPipeError, ConnectionResetError):
-            return
+    def inject(self, frame: Frame) -> None:
+        """Let `receive` return a frame of our own making."""
+        self._take(frame)
+
+    async def send(self, frame: Frame, fds: Sequence[int] = ()) -> None:
+        """Send a frame, with copies of `fds`; a process that is gone is not an error here, `receive` tells."""
+        data = encode({**frame, "fds": len(fds)} if fds else frame)
+        with suppress(BrokenPipeError, ConnectionResetError, OSError):
+            if fds:  # descriptors travel with small frames to a process that waits for them: the socket has room
+                socket.send_fds(self._sock, [data], list(fds))
+            else:
+                await self._loop.sock_sendall(self._sock, data)
 
     def close(self) -> None:
         """Close this end; a checkpoint at the other end takes that as its dismissal."""
         self._stop_watching()
-        self._loop.remove_reader(self._sock.fileno())
+        if self._reading:
+            self._loop.remove_reader(self._sock.fileno())
         self._sock.close()
         self._decoder.close()
         while not self._frames.empty():
@@ -68,19 +87,21 @@ class Link:
         try:
             alive = self._decoder.read(self._sock)
             while (frame := self._decoder.next()) is not None:
-                self._frames.put_nowait(frame)
+                self._take(frame)
         except BlockingIOError:
             return
         except (OSError, ProtocolError):
             alive = False
-        if not alive:
+        if not alive and self._reading:
+            self._reading = False
             self._loop.remove_reader(self._sock.fileno())
-            self._frames.put_nowait(GONE)
+            self._take(GONE)
 
     def _died(self) -> None:
         self._stop_watching()
-        self._read()  # what it still said before it died
-        self._frames.put_nowait(GONE)
+        if self._reading:
+            self._read()  # what it still said before it died
+        self._take(GONE)
 
     def _stop_watching(self) -> None:
         if self._pidfd is not None:

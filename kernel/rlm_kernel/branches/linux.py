@@ -16,6 +16,7 @@ __all__ = [
     "kill_below",
     "last_to_be_spared",
     "name_process",
+    "thread_names",
 ]
 
 _PR_SET_PDEATHSIG = 1
@@ -75,6 +76,15 @@ def _parent_and_state(pid: int) -> tuple[int, str]:
     stat = Path(f"/proc/{pid}/stat").read_bytes()
     fields = stat[stat.rindex(b")") + 2 :].split()
     return int(fields[1]), fields[0].decode()
+
+
+def thread_names() -> list[str]:
+    """Return the operating system's names of this process's threads, Python's and others'."""
+    names = []
+    for task in os.scandir("/proc/self/task"):
+        with suppress(OSError):
+            names.append(Path(task.path, "comm").read_text().strip())
+    return names
 
 
 def kill_below(root: int, spare: Iterable[int] = ()) -> None:

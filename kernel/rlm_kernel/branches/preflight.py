@@ -1,50 +1,102 @@
-"""Can this process be forked now? Answered before every run, with the reason in words."""
+"""Which kind of branch can be opened here and now? Answered before every run, with the reason in words.
+
+A fork is the better branch: it is there at once and holds everything, picklable or not. What rules it out was seen to
+hang or is documented to fail. What merely might go wrong, a thread of the user's that a fork would lose, decides for a
+spawned branch too, unless the user asked for a fork.
+"""
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Literal
 
-from ..errors import ForkUnavailable
+from ..errors import BranchError, ForkUnavailable
+from .meminfo import available
+from .threads import native_owner, user_threads
 
-__all__ = ["check_fork"]
+__all__ = ["Choice", "Kind", "check", "check_fork"]
+
+Kind = Literal["fork", "spawn"]
+
+_MARGIN = 256 * 2**20
+"""Bytes that must be free before any branch is opened: the watchdog's reserve, and as much again to work with."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The kind of branch to open, and why, as words that follow "fork: " or "spawn: "."""
+
+    kind: Kind
+    reason: str
+
+
+def check(wanted: Literal["auto", "fork", "spawn"]) -> Choice:
+    """Choose the kind of the next branch; `wanted` is the user's setting.
+
+    Raises:
+        ForkUnavailable: `wanted` is `fork`, and that cannot work here; the message says why.
+        BranchError: no branch of either kind can be opened: wrong system, or no memory left.
+
+    """
+    _check_system()
+    if wanted == "spawn":
+        return Choice("spawn", "as asked")
+    obstacle = _obstacle()
+    if wanted == "fork" and obstacle:
+        raise ForkUnavailable(f"This process cannot be forked: {obstacle}.", "use branch=spawn")
+    risk = "" if obstacle else _risk()
+    if wanted == "fork":
+        return Choice("fork", f"as asked, although {risk}" if risk else "as asked")
+    if obstacle or risk:
+        return Choice("spawn", obstacle or risk)
+    return Choice("fork", "nothing stands in its way")
 
 
 def check_fork() -> str:
     """Return why a fork is fine here.
 
     Raises:
-        ForkUnavailable: it is not; the message says why. Each case was seen to hang, or is documented to fail.
+        ForkUnavailable: it is not; the message says why.
+        BranchError: see `check`.
 
     """
+    return check("fork").reason
+
+
+def _check_system() -> None:
     if not sys.platform.startswith("linux"):
-        raise ForkUnavailable(f"Branches need Linux, and this is {sys.platform}.", "run the notebook's kernel on Linux")
+        raise BranchError(
+            f"Branches need Linux, and this is {sys.platform}.",
+            "use branch=kernel:python3, which runs the cells in a Jupyter kernel of their own",
+        )
+    free = available()
+    if free < _MARGIN:
+        raise BranchError(
+            f"Only {free >> 20:,} MB of memory are left, and a branch needs {_MARGIN >> 20} MB to work with.",
+            "free some memory: delete what you no longer need, or restart other kernels",
+        )
+
+
+def _obstacle() -> str:
+    """Return what would make a fork fail or hang, or an empty text."""
     if threading.current_thread() is not threading.main_thread():
-        raise ForkUnavailable(
-            "A branch can only be opened from the main thread.",
-            "run this in an ordinary cell, not in a thread or a subshell console",
-        )
-    if any(name.startswith("polars-") for name in _thread_names()):
-        raise ForkUnavailable(
-            "polars has started its threads in this kernel, and they would hang in a branch.",
-            "restart the kernel and run this before polars computes anything",
-        )
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        raise ForkUnavailable(
-            "CUDA is in use in this kernel, and cannot be used again after a fork.",
-            "restart the kernel and run this before anything moves to the GPU",
-        )
-    return "nothing stands in its way"
+        return "it is not the main thread that asks"
+    if native_owner("polars"):
+        return "polars has started its threads, which a fork would lose"
+    cuda = sys.modules.get("torch.cuda")
+    if native_owner("CUDA") or (cuda is not None and cuda.is_initialized()):
+        return "CUDA is in use, which a fork could not go on using"
+    return ""
 
 
-def _thread_names() -> list[str]:
-    """Return the operating system's names of this process's threads, Python's and others'."""
-    names = []
-    for task in os.scandir("/proc/self/task"):
-        with suppress(OSError):
-            names.append(Path(task.path, "comm").read_text().strip())
-    return names
+def _risk() -> str:
+    """Return what a fork would lose and code might miss, or an empty text."""
+    if owner := native_owner("XLA", "tokio"):
+        return f"{owner} has started its threads, which a fork would lose"
+    lost = user_threads()
+    if not lost:
+        return ""
+    others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return f"the thread {lost[0]}{others} would be lost in a fork"

@@ -1,9 +1,10 @@
 """Frames between the kernel and a branch: a magic number, a length, JSON; file descriptors ride along.
 
-    kernel → runner   run · keep · reply · stop                    (answers to `rpc` are `reply`)
-    runner → kernel   ready · checkpoint (+ fd) · rpc · result · kept (+ fd)
-    kernel → checkpoint   resume
-    nanny  → kernel   exit (pid, wait status)
+    kernel → nanny        runner (+ its socket)
+    nanny  → kernel       exit (pid, wait status)
+    kernel → runner       run · park · variables · keep · reply                  (`reply` answers an `rpc`)
+    runner → kernel       ready · checkpoint (+ its socket) · rpc · result · variables · kept (+ memory file)
+    kernel → checkpoint   resume · branch (+ socket) · adopt (+ the nanny's socket)
 
 JSON, not pickle: what a branch sends must never run code in the kernel. Lengths are bounded on both sides, because
 code in a branch can write anything into any of its descriptors.
@@ -128,12 +129,12 @@ class Channel:
         """Wait for the kernel's next command."""
         return self._receive("command")
 
-    def ask(self, name: str, /, **arguments: Any) -> Frame:
-        """Send an `rpc` and wait for its `reply`; safe from several threads at once."""
+    def ask(self, name: str, /, *, fds: Sequence[int] = (), **arguments: Any) -> Frame:
+        """Send an `rpc`, with copies of the descriptors `fds`, and wait for its `reply`; safe from several threads."""
         with self._sending:
             self._asked += 1
             key = str(self._asked)
-        self.send({"op": "rpc", "id": key, "name": name, "arguments": arguments})
+        self.send({"op": "rpc", "id": key, "name": name, "arguments": arguments}, fds)
         return self._receive(key)
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""The runner: the process in which a branch's cells run, and how it freezes copies of itself.
+"""The runner: the process in which a branch's cells run, and how it freezes and multiplies itself.
 
-Before each cell it forks. The *child* is the checkpoint: it sleeps on a socket of its own until it is told to take over
-or its socket is closed. The *parent* keeps its pid and runs the cell, so that thread pools which a cell starts are
-still there for the next one.
+Before each cell it forks. The *child* is the checkpoint: it sleeps on a socket of its own until it is told to take
+over, or to fork a runner that goes on from there, or until its socket is closed. The *parent* keeps its pid and runs
+the cell, so that thread pools which a cell starts are still there for the next one.
 """
 
 from __future__ import annotations
@@ -11,211 +11,162 @@ import gc
 import os
 import signal
 import socket
-import sys
-import time
-import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any
 
-from .capture import Displays, cell_error, redirect_streams, replace_display
-from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals
-from .keep import ANSWER, Snapshot, pack
-from .linux import die_with_parent, last_to_be_spared, name_process
+from .hygiene import scrub_descriptors
+from .linux import die_with_parent, last_to_be_spared, name_process, thread_names
+from .nanny import live_as_nanny
 from .openmp import pause_openmp
 from .protocol import Channel, Frame
-from .scaffold import SCAFFOLD_NAMES, Scaffold
-from .shell import FILE_PREFIX, branch_shell
-from .values import touched_names
+from .session import Seed, Session
+from .wiring import FarEnds, lay_wires
 
-__all__ = ["Runner"]
+__all__ = ["live_as_runner"]
+
+_LOST_POOLS = ("polars-",)
+"""Names of threads that a fork loses and their library waits for forever; such a session cannot be frozen."""
 
 
-class Runner:
-    """One branch's session.
+def live_as_runner(sock: socket.socket, ends: FarEnds, seed: Callable[[], Seed]) -> None:
+    """Be a runner in this fresh fork of a nanny, until the kernel closes `sock`; `seed` makes the session's start."""
+    _Runner(sock, ends, seed).serve()
 
-    Args:
-        sock: the control socket.
-        pipes: the writing ends of the output pipes, (stdout, stderr).
-        namespace: the user's variables; in this process they are the branch's own.
-        context: the value of `context`.
 
-    """
-
-    def __init__(self, sock: socket.socket, pipes: tuple[int, int], namespace: dict[str, Any], context: Any) -> None:
+class _Runner:
+    def __init__(self, sock: socket.socket, ends: FarEnds, seed: Callable[[], Seed]) -> None:
         self._nanny = os.getppid()
-        self._join_branch("rlm-runner")
+        _join("rlm-runner", self._nanny)
+        self._children: list[int] = []
         self._channel = Channel(sock)
-        self._snapshot = Snapshot(namespace)
-        self._same: dict[str, bool] = {}
-        old = {1: sys.stdout, 2: sys.stderr}
-        self._writers = redirect_streams(*pipes)
-        reset_signals()
-        reset_asyncio()
-        reset_input()
-        reset_logging({id(old[1]): sys.stdout, id(old[2]): sys.stderr})
-        self._displays = Displays()
-        self._shell = branch_shell(namespace)
-        reset_history(self._shell)
-        self._hook = replace_display(self._shell, self._displays)
-        self._namespace = namespace
-        self._scaffold = Scaffold(namespace, context, lambda: self._channel)
-        self._checkpoints: list[int] = []
+        self._session = Session(seed(), (ends.stdout, ends.stderr), self._channel, self._open_child)
+        self._channel.send({"op": "ready", "pid": os.getpid()})
 
     def serve(self) -> None:
-        """Obey the kernel until it closes the channel."""
-        self._channel.send({"op": "ready", "pid": os.getpid()})
-        with suppress(EOFError):
-            while True:
+        """Obey the kernel until it closes the channel; a checkpoint that takes over goes on here as well."""
+        while True:
+            try:
                 frame = self._channel.command()
-                if frame["op"] == "run":
-                    self._run(frame)
-                elif frame["op"] == "keep":
-                    self._keep(frame)
+            except EOFError:
+                return
+            self._reap()
+            self._obey(frame)
 
-    def _join_branch(self, name: str) -> None:
-        os.setpgid(0, 0)
-        name_process(name)
-        die_with_parent(self._nanny, signal.SIGKILL)
-        last_to_be_spared()
-
-    # ----- cells ---------------------------------------------------------------------------------------------
-
-    def _run(self, frame: Frame) -> None:
-        code = frame["code"]
-        if self._checkpoint(self._touched(code)):
-            return
-        self._displays.reset()
-        for writer in self._writers:
-            writer.reset()
-        self._hook.code = code
-        started = time.monotonic()
-        outcome = self._shell.run_cell(code, store_history=False)
-        seconds = time.monotonic() - started
-        error = outcome.error_before_exec or outcome.error_in_exec
-        self._channel.send(
-            {
-                "op": "result",
-                "outcome": "error" if error else "ok",
-                "error": cell_error(error, FILE_PREFIX) if error else None,
-                "seconds": seconds,
-                "value_text": self._displays.value_text,
-                "displays": self._displays.bundles,
-                "answer": self._scaffold.describe_answer(),
-                "notes": self._scaffold.repair(),
-                "lost": self._flush(),
-            }
-        )
-
-    def _flush(self) -> list[int]:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # the cell may have closed or replaced it
-                stream.flush()
-        return [writer.dropped for writer in self._writers]
-
-    def _touched(self, code: str) -> list[str]:
-        with suppress(Exception):  # a cell that cannot be transformed fails by itself when it runs
-            code = self._shell.transform_cell(code)
-        modules = {n for n, v in self._namespace.items() if isinstance(v, types.ModuleType)}
-        return sorted(touched_names(code) - modules - set(SCAFFOLD_NAMES))
+    def _obey(self, frame: Frame) -> None:
+        match frame["op"]:
+            case "run":
+                if not (frame["checkpoint"] and self._checkpoint(self._session.touched(frame["code"]))):
+                    self._channel.send(self._session.run(frame["code"]))
+            case "park":
+                self._checkpoint([])
+            case "variables":
+                self._channel.send(self._session.variables())
+            case "keep":
+                parcel = self._session.keep(frame["names"])
+                facts = {field.name: getattr(parcel, field.name) for field in fields(parcel) if field.name != "fd"}
+                self._channel.send({"op": "kept", **facts}, [parcel.fd])
+                os.close(parcel.fd)
 
     # ----- checkpoints ---------------------------------------------------------------------------------------
 
     def _checkpoint(self, touched: list[str]) -> bool:
-        """Freeze a copy; return false in the runner, true in the copy once it has taken over."""
-        self._reap()
-        pause_openmp()
+        """Freeze a copy; return false in the runner, true in a copy that has taken over."""
+        if any(name.startswith(_LOST_POOLS) for name in thread_names()):
+            self._channel.send({"op": "checkpoint", "pid": 0, "touched": touched})
+            return False
         ours, theirs = socket.socketpair()
-        gc.freeze()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # threads of earlier cells are known not to follow
-            pid = os.fork()
+        pid = self._fork()
         if pid == 0:
             theirs.close()
             self._sleep(ours)
             return True
-        gc.unfreeze()
         ours.close()
-        self._checkpoints.append(pid)
         self._channel.send({"op": "checkpoint", "pid": pid, "touched": touched}, [theirs.fileno()])
         theirs.close()
         return False
 
     def _sleep(self, sock: socket.socket) -> None:
-        """Wait as a checkpoint; return when this copy is to go on as the runner."""
+        """Wait as a checkpoint; return when this process, or a fork of it, is to go on as a runner."""
         os.setpgid(0, 0)
         name_process("rlm-checkpoint")
         self._channel.close()
-        self._channel = Channel(sock)
+        self._children = []
+        asleep = Channel(sock)
+        while True:
+            try:
+                frame = asleep.command()
+            except EOFError:
+                os._exit(0)
+            self._reap()
+            if frame["op"] == "resume":
+                return self._wake(asleep, self._nanny)
+            if frame["op"] == "adopt":
+                return self._become_nanny(frame["fds"])
+            if frame["op"] == "branch" and self._fork() == 0:
+                asleep.close()
+                return self._wake(Channel(socket.socket(fileno=frame["fds"][0])), os.getppid())
+            for fd in frame["fds"]:
+                os.close(fd)
+
+    def _wake(self, channel: Channel, parent: int) -> None:
+        _join("rlm-runner", parent)
+        self._children = []
+        self._channel = channel
+        self._session.resume(channel)
+        channel.send({"op": "ready", "pid": os.getpid()})
+
+    def _become_nanny(self, fds: list[int]) -> None:
+        """Take the place of a nanny that was killed; return in each runner that is forked from here on."""
+        ends = FarEnds(socket.socket(fileno=fds[0]), 1, 2)
+        live_as_nanny(os.getppid(), ends, self._live_on)
+
+    def _live_on(self, sock: socket.socket, _: FarEnds) -> None:
+        self._nanny = os.getppid()
+        self._wake(Channel(sock), self._nanny)
+        self.serve()
+
+    # ----- processes -----------------------------------------------------------------------------------------
+
+    def _open_child(self, context: tuple[Any]) -> tuple[int, list[int], Callable[[], None]]:
+        """Fork a branch of this process for `rlm_query`: the nanny's pid, the kernel's ends, and how to close them."""
+        near, far = lay_wires()
+        runner = os.getpid()
+        seed = Seed(self._session.seed.namespace, context)
+        pid = self._fork()
+        if pid == 0:
+            self._channel.close()
+            scrub_descriptors(far.descriptors)
+            live_as_nanny(runner, far, lambda sock, ends: live_as_runner(sock, ends, lambda: seed))
+        far.close()
+        return pid, near.descriptors, near.close
+
+    def _fork(self) -> int:
+        pause_openmp()
+        gc.freeze()
         try:
-            self._channel.command()
-        except EOFError:
-            os._exit(0)
-        self._join_branch("rlm-runner")
-        self._writers = redirect_streams(1, 2)  # a thread of the old runner may have held the old streams' locks
-        self._checkpoints = []
-        self._scaffold.resumed()
-        self._channel.send({"op": "ready", "pid": os.getpid()})
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # threads of earlier cells are known not to follow
+                pid = os.fork()
+        finally:
+            gc.unfreeze()
+        if pid:
+            self._children.append(pid)
+        return pid
 
     def _reap(self) -> None:
-        for pid in list(self._checkpoints):
+        for pid in list(self._children):
             with suppress(ChildProcessError):
                 if os.waitpid(pid, os.WNOHANG)[0] == 0:
                     continue
-            self._checkpoints.remove(pid)
+            self._children.remove(pid)
 
-    # ----- keep ----------------------------------------------------------------------------------------------
 
-    def _keep(self, frame: Frame) -> None:
-        self._same.clear()
-        wanted = self._wanted(frame["names"])
-        given = self._scaffold.answer()
-        if given is not None:
-            wanted[ANSWER] = given[1]
-        parcel = pack(wanted, self._snapshot, self._unchanged)
-        self._channel.send(
-            {
-                "op": "kept",
-                "pickle_size": parcel.pickle_size,
-                "buffers": parcel.buffers,
-                "kept": parcel.kept,
-                "refused": parcel.refused,
-            },
-            [parcel.fd],
-        )
-        os.close(parcel.fd)
-
-    def _wanted(self, names: str) -> dict[str, Any]:
-        """Return the variables that `keep=names` means; see the setting's documentation."""
-        own = {n: v for n, v in self._namespace.items() if self._is_users(n, v)}
-        if names == "none":
-            return {}
-        if names == "new":
-            return {n: v for n, v in own.items() if n not in self._snapshot.values}
-        if names == "all":
-            return {n: v for n, v in own.items() if self._is_changed(n, v)}
-        listed = [name.strip() for name in names.split(",")]
-        return {n: self._namespace[n] for n in listed if n in self._namespace and n not in SCAFFOLD_NAMES}
-
-    def _is_users(self, name: str, value: Any) -> bool:
-        hidden: Mapping[str, Any] = self._shell.user_ns_hidden
-        return not (
-            name.startswith("_")
-            or name in SCAFFOLD_NAMES
-            or (name in hidden and hidden[name] is value)
-            or isinstance(value, types.ModuleType)
-        )
-
-    def _is_changed(self, name: str, value: Any) -> bool:
-        values = self._snapshot.values
-        if name not in values or values[name] is not value:
-            return True
-        return self._snapshot.name_of(value) is not None and not self._unchanged(name)
-
-    def _unchanged(self, name: str) -> bool:
-        if name not in self._same:
-            mine = self._snapshot.fingerprint_of(name)
-            reply = self._channel.ask("unchanged", name=name, fingerprint=mine)
-            self._same[name] = bool(reply.get("value"))
-        return self._same[name]
+def _join(name: str, parent: int) -> None:
+    """Make this process one of a branch's: its own process group, gone with its parent, first to go without memory."""
+    os.setpgid(0, 0)
+    name_process(name)
+    die_with_parent(parent, signal.SIGKILL)
+    last_to_be_spared()

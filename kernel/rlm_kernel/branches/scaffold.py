@@ -4,6 +4,7 @@
     answer               a dict: set "content", then "ready" = True
     FINAL(value)         the same in one step; FINAL_VAR("name") takes a variable
     llm_query(prompt)    ask the sub model; llm_query_batched(prompts) asks many at once
+    rlm_query(prompt)    ask a child: a trajectory of its own, on a branch forked from this very moment
 
 All of them survive a cell that overwrites them: after each cell they are put back and the model is told.
 """
@@ -11,16 +12,21 @@ All of them survive a cell that overwrites them: after each cell they are put ba
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..engine.describe import describe
 from ..errors import SubcallError
 from .protocol import Channel
 from .values import exact_value, text_of
 
-__all__ = ["SCAFFOLD_NAMES", "Scaffold", "SubcallFailure"]
+__all__ = ["SCAFFOLD_NAMES", "OpenChild", "Scaffold", "SubcallFailure"]
 
-SCAFFOLD_NAMES = ("FINAL", "FINAL_VAR", "answer", "context", "llm_query", "llm_query_batched")
+SCAFFOLD_NAMES = ("FINAL", "FINAL_VAR", "answer", "context", "llm_query", "llm_query_batched", "rlm_query")
+
+OpenChild = Callable[[tuple[Any]], tuple[int, list[int], Callable[[], None]]]
+"""Forks a branch of this process: (context,) → the nanny's pid, descriptors for the kernel, and how to close them."""
 
 _FALSE_WORDS = {"", "0", "false", "no", "none", "null"}
 
@@ -41,12 +47,17 @@ class Scaffold:
         namespace: the session's variables.
         context: the value of `context`.
         channel: returns the channel to the kernel that is in use now (it changes at a rollback).
+        open_child: forks a branch of this process.
 
     """
 
-    def __init__(self, namespace: dict[str, Any], context: Any, channel: Callable[[], Channel]) -> None:
+    def __init__(
+        self, namespace: dict[str, Any], context: Any, channel: Callable[[], Channel], open_child: OpenChild
+    ) -> None:
+        self.context = context
         self._namespace = namespace
         self._channel = channel
+        self._open_child = open_child
         self._final: tuple[str, Any] | None = None
         self._fixed: dict[str, Any] = {
             "FINAL": self._final_value,
@@ -54,6 +65,7 @@ class Scaffold:
             "context": context,
             "llm_query": self._llm_query,
             "llm_query_batched": self._llm_query_batched,
+            "rlm_query": self._rlm_query,
         }
         namespace.update(self._fixed, answer=_empty_answer())
         self._pid = os.getpid()
@@ -134,9 +146,27 @@ class Scaffold:
         replies = self._ask([_prompt(prompt) for prompt in prompts], model, batched=True)
         return [r["text"] if "text" in r else SubcallFailure(f"[sub-call failed: {r['error']}]") for r in replies]
 
-    def _ask(self, prompts: list[str], model: str | None, *, batched: bool) -> list[dict[str, str]]:
+    def _rlm_query(self, prompt: str, context: Any = None) -> str:
+        """Give a question about `context` (this session's own by default) to a child; return its answer as text."""
+        self._check_process()
+        if threading.current_thread() is not threading.main_thread():
+            raise SubcallError("rlm_query works only in the cell's own thread; llm_query works in any")
+        value = self.context if context is None else context
+        pid, fds, close = self._open_child((value,))
+        try:
+            reply = self._channel().ask("rlm_query", fds=fds, nanny=pid, prompt=_prompt(prompt), card=describe(value))
+        finally:
+            close()
+        if "error" in reply:
+            raise SubcallError(reply["error"])
+        return str(reply["value"])
+
+    def _check_process(self) -> None:
         if os.getpid() != self._pid:
-            raise SubcallError("llm_query works in the session itself and its threads, not in a child process")
+            raise SubcallError("sub-calls work in the session itself and its threads, not in a child process")
+
+    def _ask(self, prompts: list[str], model: str | None, *, batched: bool) -> list[dict[str, str]]:
+        self._check_process()
         if model is not None and not isinstance(model, str):
             raise TypeError(f"model is a name, not {type(model).__qualname__}")
         if not prompts:

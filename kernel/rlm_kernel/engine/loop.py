@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 
-from ..branches.forked import ForkedBranch
+from ..branches.process import ProcessBranch
 from ..branches.result import CellResult, GivenAnswer
 from ..errors import BranchError, ModelError
 from ..models.client import ModelClient
@@ -54,7 +54,7 @@ class Trajectory:
         self,
         question: str,
         opening: str,
-        branch: ForkedBranch,
+        branch: ProcessBranch,
         client: ModelClient,
         endpoint: Endpoint,
         settings: Settings,

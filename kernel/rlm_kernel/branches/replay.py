@@ -1,0 +1,41 @@
+"""Going back without a checkpoint: the good cells so far, with what they were answered, played to a fresh session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Take", "Tape"]
+
+
+@dataclass
+class Take:
+    """One cell as it went: its code, its outcome, and each call it made with the reply it got."""
+
+    code: str
+    outcome: str = ""
+    calls: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+
+    def reply_to(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return, once each, the reply that the same call got; a call that was never made gets an error."""
+        for place, (known, asked, reply) in enumerate(self.calls):
+            if (known, asked) == (name, arguments):
+                del self.calls[place]
+                return reply
+        return {"error": "this call was not made when the cell first ran"}
+
+    def copy(self) -> Take:
+        """Return a take to play from, so that this one can be played again."""
+        return Take(self.code, self.outcome, list(self.calls))
+
+
+class Tape:
+    """The good cells of a branch, in order."""
+
+    def __init__(self) -> None:
+        self.takes: list[Take] = []
+
+    def add(self, take: Take, outcome: str) -> None:
+        """Remember a cell that ended by itself."""
+        take.outcome = outcome
+        self.takes.append(take)

@@ -1,0 +1,173 @@
+"""What a branch's cells live in: variables, an IPython shell, the scaffold, and what a cell leaves of itself."""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from .capture import Displays, cell_error, redirect_streams, replace_display
+from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals
+from .keep import ANSWER, Parcel, Snapshot, pack, preview
+from .protocol import Channel, Frame
+from .scaffold import SCAFFOLD_NAMES, OpenChild, Scaffold
+from .shell import FILE_PREFIX, branch_shell
+from .values import touched_names
+
+__all__ = ["CONTEXT", "Seed", "Session"]
+
+CONTEXT = "\0context"
+"""The name of the context among the values that both sides of a branch have; no variable can be called that."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What a session starts from: the user's variables, and the context unless it is a session without a question."""
+
+    namespace: dict[str, Any]
+    context: tuple[Any] | None
+
+    def snapshot(self) -> Snapshot:
+        """Return the values as they are now, by name."""
+        context = {} if self.context is None else {CONTEXT: self.context[0]}
+        return Snapshot({**self.namespace, **context})
+
+
+class Session:
+    """One branch's session, set up in the process that will run its cells.
+
+    Args:
+        seed: what it starts from; the namespace is the session's own from here on.
+        pipes: the writing ends for stdout and stderr.
+        channel: to the kernel.
+        open_child: forks a branch of this process, for `rlm_query`.
+
+    """
+
+    def __init__(self, seed: Seed, pipes: tuple[int, int], channel: Channel, open_child: OpenChild) -> None:
+        self.channel = channel
+        self._namespace = seed.namespace
+        self._snapshot = seed.snapshot()
+        self._same: dict[str, bool] = {}
+        old = {1: sys.stdout, 2: sys.stderr}
+        self._writers = redirect_streams(*pipes)
+        reset_signals()
+        reset_asyncio()
+        reset_input()
+        reset_logging({id(old[1]): sys.stdout, id(old[2]): sys.stderr})
+        self._displays = Displays()
+        self._shell = branch_shell(seed.namespace)
+        reset_history(self._shell)
+        self._hook = replace_display(self._shell, self._displays)
+        self._scaffold: Scaffold | None = None
+        if seed.context is not None:
+            self._scaffold = Scaffold(seed.namespace, seed.context[0], lambda: self.channel, open_child)
+
+    @property
+    def seed(self) -> Seed:
+        """What a child of this session, as it is now, starts from, unless it gets another context."""
+        context = None if self._scaffold is None else (self._scaffold.context,)
+        return Seed(self._namespace, context)
+
+    def resume(self, channel: Channel) -> None:
+        """Go on in another process than before, with a channel of its own."""
+        self.channel = channel
+        self._writers = redirect_streams(1, 2)  # a thread of the old process may have held the old streams' locks
+        if self._scaffold is not None:
+            self._scaffold.resumed()
+
+    # ----- cells ---------------------------------------------------------------------------------------------
+
+    def run(self, code: str) -> Frame:
+        """Run a cell and return its `result`."""
+        self._displays.reset()
+        for writer in self._writers:
+            writer.reset()
+        self._hook.code = code
+        started = time.monotonic()
+        outcome = self._shell.run_cell(code, store_history=False)
+        seconds = time.monotonic() - started
+        error = outcome.error_before_exec or outcome.error_in_exec
+        return {
+            "op": "result",
+            "outcome": "error" if error else "ok",
+            "error": cell_error(error, FILE_PREFIX) if error else None,
+            "seconds": seconds,
+            "value_text": self._displays.value_text,
+            "displays": self._displays.bundles,
+            "answer": self._scaffold.describe_answer() if self._scaffold else None,
+            "notes": self._scaffold.repair() if self._scaffold else [],
+            "lost": self._flush(),
+        }
+
+    def _flush(self) -> list[int]:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # the cell may have closed or replaced it
+                stream.flush()
+        return [writer.dropped for writer in self._writers]
+
+    def touched(self, code: str) -> list[str]:
+        """Return the variables that a cell may change, sorted."""
+        with suppress(Exception):  # a cell that cannot be transformed fails by itself when it runs
+            code = self._shell.transform_cell(code)
+        modules = {n for n, v in self._namespace.items() if isinstance(v, types.ModuleType)}
+        return sorted(touched_names(code) - modules - self._scaffold_names)
+
+    def variables(self) -> Frame:
+        """Return the user-visible variables: name, type and one line about the value."""
+        own = {n: v for n, v in self._namespace.items() if self._is_users(n, v)}
+        rows = [{"name": n, "type": type(v).__qualname__, "preview": preview(v)} for n, v in own.items()]
+        return {"op": "variables", "variables": rows}
+
+    # ----- keep ----------------------------------------------------------------------------------------------
+
+    def keep(self, names: str) -> Parcel:
+        """Pack the answer and the variables that `names` means."""
+        self._same.clear()
+        wanted = self._wanted(names)
+        given = self._scaffold.answer() if self._scaffold else None
+        if given is not None:
+            wanted[ANSWER] = given[1]
+        return pack(wanted, self._snapshot, self._unchanged)
+
+    def _wanted(self, names: str) -> dict[str, Any]:
+        """Return the variables that `keep=names` means; see the setting's documentation."""
+        own = {n: v for n, v in self._namespace.items() if self._is_users(n, v)}
+        if names == "none":
+            return {}
+        if names == "new":
+            return {n: v for n, v in own.items() if n not in self._snapshot.values}
+        if names == "all":
+            return {n: v for n, v in own.items() if self._is_changed(n, v)}
+        listed = [name.strip() for name in names.split(",")]
+        return {n: self._namespace[n] for n in listed if n in self._namespace and n not in self._scaffold_names}
+
+    @property
+    def _scaffold_names(self) -> set[str]:
+        return set(SCAFFOLD_NAMES) if self._scaffold else set()
+
+    def _is_users(self, name: str, value: Any) -> bool:
+        hidden: Mapping[str, Any] = self._shell.user_ns_hidden
+        return not (
+            name.startswith("_")
+            or name in self._scaffold_names
+            or (name in hidden and hidden[name] is value)
+            or isinstance(value, types.ModuleType)
+        )
+
+    def _is_changed(self, name: str, value: Any) -> bool:
+        values = self._snapshot.values
+        if name not in values or values[name] is not value:
+            return True
+        return self._snapshot.name_of(value) is not None and not self._unchanged(name)
+
+    def _unchanged(self, name: str) -> bool:
+        if name not in self._same:
+            mine = self._snapshot.fingerprint_of(name)
+            reply = self.channel.ask("unchanged", name=name, fingerprint=mine)
+            self._same[name] = bool(reply.get("value"))
+        return self._same[name]
