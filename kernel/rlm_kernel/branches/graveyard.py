@@ -8,6 +8,7 @@ import select
 import signal
 from contextlib import suppress
 
+from .link import GONE
 from .protocol import Frame
 
 __all__ = ["Graveyard", "end_nanny"]
@@ -18,15 +19,18 @@ _PLOTS = 100
 
 
 class Graveyard:
-    """Keeps the latest wait statuses that the nanny has reported."""
+    """Keeps the latest wait statuses that the nanny has reported, and the news of its own end."""
 
     def __init__(self) -> None:
+        self.nanny_gone = False
         self._statuses: dict[int, int] = {}
         self._news = asyncio.Event()
 
     def note(self, frame: Frame) -> None:
         """Take in a frame from the nanny."""
-        if frame["op"] == "exit":
+        if frame is GONE:
+            self.nanny_gone = True
+        elif frame["op"] == "exit":
             self._statuses[frame["pid"]] = frame["status"]
             while len(self._statuses) > _PLOTS:
                 del self._statuses[next(iter(self._statuses))]
@@ -36,7 +40,7 @@ class Graveyard:
         """Say how process `pid` died, as far as the nanny can tell in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_NEWS_LIMIT):
-                while pid not in self._statuses:
+                while pid not in self._statuses and not self.nanny_gone:
                     self._news.clear()
                     await self._news.wait()
         status = self._statuses.get(pid or 0)

@@ -10,12 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 __all__ = [
+    "BRANCH_MARK",
     "become_subreaper",
     "descendants",
     "die_with_parent",
     "kill_below",
+    "kill_strays",
     "last_to_be_spared",
     "name_process",
+    "strays",
     "thread_names",
 ]
 
@@ -23,6 +26,9 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _ZOMBIE = "Z"
+
+BRANCH_MARK = "RLM_BRANCH"
+"""Environment variable that names a branch's session to whatever the branch executes."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -69,6 +75,39 @@ def descendants(root: int) -> set[int]:
         found.update(fresh)
         below.extend(fresh)
     return found
+
+
+def strays(session: int) -> set[int]:
+    """Return the living processes of session `session`, and those that were started with the mark of it.
+
+    This is what can still be found of a branch whose nanny is dead: everything that did not both leave the session
+    and do without `exec`.
+    """
+    mark = f"{BRANCH_MARK}={session}".encode()
+    found = set()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError, ValueError):
+                state, belongs = _state_and_session(int(entry.name))
+                environ = Path(entry.path, "environ").read_bytes()
+                if state != _ZOMBIE and (belongs == session or mark in environ.split(b"\0")):
+                    found.add(int(entry.name))
+    return found
+
+
+def kill_strays(session: int, spare: Iterable[int] = ()) -> None:
+    """Kill what `strays` finds, except the processes in `spare`, until it finds nothing."""
+    spared = set(spare)
+    while victims := strays(session) - spared:
+        for pid in victims:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _state_and_session(pid: int) -> tuple[str, int]:
+    stat = Path(f"/proc/{pid}/stat").read_bytes()
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return fields[0].decode(), int(fields[3])
 
 
 def _parent_and_state(pid: int) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from .linux import become_subreaper, die_with_parent, kill_below, name_process
+from .linux import BRANCH_MARK, become_subreaper, die_with_parent, kill_below, name_process
 from .protocol import Decoder, encode
 from .wiring import FarEnds
 
@@ -37,6 +37,7 @@ def live_as_nanny(parent: int, ends: FarEnds, life: RunnerLife) -> NoReturn:
         with suppress(PermissionError):  # it leads a session already: it was a spawned process
             os.setsid()  # Kernel → Interrupt signals the kernel's process group; the branch is not in it
         become_subreaper()
+        os.environ[BRANCH_MARK] = str(os.getsid(0))
         _Nanny(parent, ends, life).serve()
         os._exit(0)
     except BaseException:  # noqa: BLE001 (nothing may escape into the copy of the caller that this process is)

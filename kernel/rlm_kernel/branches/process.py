@@ -24,7 +24,7 @@ from .clock import CellClock
 from .graveyard import Graveyard, end_nanny
 from .keep import Parcel, Snapshot
 from .link import GONE, Link
-from .linux import kill_below
+from .linux import kill_below, kill_strays
 from .protocol import Frame
 from .replay import Take, Tape
 from .result import CellResult, GivenAnswer
@@ -48,13 +48,18 @@ class ProcessBranch:
         reason: why this kind, in words.
         snapshot: the values both sides had at the beginning.
 
+    A `seed` is a first frame, with a descriptor, that a nanny needs before it can start runners.
+
     """
 
-    def __init__(self, kind: str, wiring: Wiring, snapshot: Snapshot, reason: str) -> None:
+    def __init__(
+        self, kind: str, wiring: Wiring, snapshot: Snapshot, reason: str, seed: tuple[Frame, int] | None = None
+    ) -> None:
         self.kind = kind
         self.reason = reason
         self.snapshot = snapshot
         self._wiring = wiring
+        self._session = wiring.pid
         self._nanny: Link | None = None
         self._runner: Link | None = None
         self._checkpoint: Link | None = None
@@ -62,6 +67,7 @@ class ProcessBranch:
         self._err = OutputPipe(wiring.stderr)
         self._graves = Graveyard()
         self._tape = Tape()
+        self._seed = seed
         self._touched: list[str] = []
         self._closed = False
 
@@ -75,7 +81,10 @@ class ProcessBranch:
         loop = asyncio.get_running_loop()
         self._out.attach(loop)
         self._err.attach(loop)
-        self._nanny = Link(self._wiring.nanny, handler=self._graves.note)
+        self._nanny = Link(self._wiring.nanny, self._wiring.pid, self._graves.note)
+        if self._seed is not None:
+            frame, fd = self._seed
+            await self._nanny.send(frame, [fd])
         await self._start_runner()
 
     async def _start_runner(self) -> None:
@@ -219,16 +228,33 @@ class ProcessBranch:
         """
         checkpoint, self._checkpoint = self._checkpoint, None
         spare = [checkpoint.pid] if checkpoint and checkpoint.pid else []
-        kill_below(self._wiring.pid, spare)
+        self._kill_all(spare)
         if self._runner is not None:
             self._runner.close()
         stdout, stderr = self.output_so_far()
         self._runner = checkpoint
         if checkpoint is None:
             return stdout, stderr, await self._replay()
-        await checkpoint.send({"op": "resume"})
-        await self._await_ready(checkpoint)
+        if self._graves.nanny_gone:
+            await self._adopt_nanny(checkpoint)
+        else:
+            await checkpoint.send({"op": "resume"})
+            await self._await_ready(checkpoint)
         return stdout, stderr, []
+
+    async def _adopt_nanny(self, checkpoint: Link) -> None:
+        """Let a checkpoint take the place of the nanny, which was killed, and start a runner from there."""
+        ours, theirs = socket.socketpair()
+        await checkpoint.send({"op": "adopt"}, [theirs.fileno()])
+        theirs.close()
+        if self._nanny is not None:
+            self._nanny.close()
+        assert checkpoint.pid is not None
+        self._graves = Graveyard()
+        self._nanny = Link(ours, checkpoint.pid, self._graves.note)
+        self._wiring.pid = checkpoint.pid
+        checkpoint.close()
+        await self._start_runner()
 
     async def _replay(self) -> list[str]:
         """Start anew from the nanny and play the good cells; return a note for each that went differently."""
@@ -296,7 +322,12 @@ class ProcessBranch:
 
     def kill(self) -> None:
         """Kill everything that runs in the branch, at once; only the nanny stays."""
-        kill_below(self._wiring.pid)
+        self._kill_all([])
+
+    def _kill_all(self, spare: list[int]) -> None:
+        kill_below(self._wiring.pid, spare)
+        if self._graves.nanny_gone:
+            kill_strays(self._session, spare)
 
     def close(self) -> None:
         """Kill what is left of the branch and close every descriptor. Closing twice is harmless."""
@@ -314,3 +345,5 @@ class ProcessBranch:
                 link.close()
         self._out.close()
         self._err.close()
+        if self._seed is not None:
+            os.close(self._seed[1])

@@ -129,12 +129,16 @@ class Channel:
         """Wait for the kernel's next command."""
         return self._receive("command")
 
-    def ask(self, name: str, /, *, fds: Sequence[int] = (), **arguments: Any) -> Frame:
-        """Send an `rpc`, with copies of the descriptors `fds`, and wait for its `reply`; safe from several threads."""
+    def ask(self, name: str, /, *, give: Sequence[int] = (), **arguments: Any) -> Frame:
+        """Send an `rpc`, give the descriptors away with it, and wait for its `reply`; safe from several threads."""
         with self._sending:
             self._asked += 1
             key = str(self._asked)
-        self.send({"op": "rpc", "id": key, "name": name, "arguments": arguments}, fds)
+        try:
+            self.send({"op": "rpc", "id": key, "name": name, "arguments": arguments}, give)
+        finally:
+            for fd in give:
+                os.close(fd)
         return self._receive(key)
 
     def close(self) -> None:

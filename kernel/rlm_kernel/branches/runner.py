@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
-from typing import Any
+from typing import Any, NoReturn
 
 from .hygiene import scrub_descriptors
 from .linux import die_with_parent, last_to_be_spared, name_process, thread_names
@@ -104,7 +104,8 @@ class _Runner:
             if frame["op"] == "resume":
                 return self._wake(asleep, self._nanny)
             if frame["op"] == "adopt":
-                return self._become_nanny(frame["fds"])
+                asleep.close()
+                self._become_nanny(frame["fds"][0])
             if frame["op"] == "branch" and self._fork() == 0:
                 asleep.close()
                 return self._wake(Channel(socket.socket(fileno=frame["fds"][0])), os.getppid())
@@ -118,9 +119,9 @@ class _Runner:
         self._session.resume(channel)
         channel.send({"op": "ready", "pid": os.getpid()})
 
-    def _become_nanny(self, fds: list[int]) -> None:
-        """Take the place of a nanny that was killed; return in each runner that is forked from here on."""
-        ends = FarEnds(socket.socket(fileno=fds[0]), 1, 2)
+    def _become_nanny(self, fd: int) -> NoReturn:
+        """Take the place of a nanny that was killed: runners are forked from here from now on."""
+        ends = FarEnds(socket.socket(fileno=fd), 1, 2)
         live_as_nanny(os.getppid(), ends, self._live_on)
 
     def _live_on(self, sock: socket.socket, _: FarEnds) -> None:
@@ -130,8 +131,8 @@ class _Runner:
 
     # ----- processes -----------------------------------------------------------------------------------------
 
-    def _open_child(self, context: tuple[Any]) -> tuple[int, list[int], Callable[[], None]]:
-        """Fork a branch of this process for `rlm_query`: the nanny's pid, the kernel's ends, and how to close them."""
+    def _open_child(self, context: tuple[Any]) -> tuple[int, list[int]]:
+        """Fork a branch of this process for `rlm_query`; return the nanny's pid and the kernel's ends."""
         near, far = lay_wires()
         runner = os.getpid()
         seed = Seed(self._session.seed.namespace, context)
@@ -141,7 +142,7 @@ class _Runner:
             scrub_descriptors(far.descriptors)
             live_as_nanny(runner, far, lambda sock, ends: live_as_runner(sock, ends, lambda: seed))
         far.close()
-        return pid, near.descriptors, near.close
+        return pid, near.release()
 
     def _fork(self) -> int:
         pause_openmp()

@@ -25,8 +25,8 @@ __all__ = ["SCAFFOLD_NAMES", "OpenChild", "Scaffold", "SubcallFailure"]
 
 SCAFFOLD_NAMES = ("FINAL", "FINAL_VAR", "answer", "context", "llm_query", "llm_query_batched", "rlm_query")
 
-OpenChild = Callable[[tuple[Any]], tuple[int, list[int], Callable[[], None]]]
-"""Forks a branch of this process: (context,) → the nanny's pid, descriptors for the kernel, and how to close them."""
+OpenChild = Callable[[tuple[Any]], tuple[int, list[int]]]
+"""Forks a branch of this process: (context,) → the nanny's pid, and descriptors to give to the kernel."""
 
 _FALSE_WORDS = {"", "0", "false", "no", "none", "null"}
 
@@ -152,11 +152,9 @@ class Scaffold:
         if threading.current_thread() is not threading.main_thread():
             raise SubcallError("rlm_query works only in the cell's own thread; llm_query works in any")
         value = self.context if context is None else context
-        pid, fds, close = self._open_child((value,))
-        try:
-            reply = self._channel().ask("rlm_query", fds=fds, nanny=pid, prompt=_prompt(prompt), card=describe(value))
-        finally:
-            close()
+        prompt, card = _prompt(prompt), describe(value)
+        pid, fds = self._open_child((value,))
+        reply = self._channel().ask("rlm_query", give=fds, nanny=pid, prompt=prompt, card=card)
         if "error" in reply:
             raise SubcallError(reply["error"])
         return str(reply["value"])

@@ -8,11 +8,10 @@ at that moment or be waited for later.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import threading
-from contextlib import suppress
-from pathlib import Path
+
+from .linux import thread_names
 
 __all__ = ["native_owner", "user_threads"]
 
@@ -58,7 +57,7 @@ def native_owner(*wanted: str) -> str:
 
     Known are `polars`, `CUDA`, `tokio` (the runtime inside many libraries written in Rust) and `XLA` (TensorFlow, JAX).
     """
-    names = tuple(_thread_names())
+    names = thread_names()
     found = {owner for start, owner in _NATIVE.items() if any(name.startswith(start) for name in names)}
     return next((owner for owner in wanted if owner in found), "")
 
@@ -81,12 +80,3 @@ def _owner(thread: threading.Thread) -> str:
     while isinstance(job, functools.partial):
         job = job.func
     return getattr(job, "__module__", None) or ""
-
-
-def _thread_names() -> list[str]:
-    """Return the operating system's names of this process's threads, Python's and others'."""
-    names = []
-    for task in os.scandir("/proc/self/task"):
-        with suppress(OSError):
-            names.append(Path(task.path, "comm").read_text().strip())
-    return names

@@ -15,7 +15,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .linux import descendants
 from .meminfo import anonymous, available, private, virtual
 
 __all__ = ["RESERVE", "MemoryWatch", "limit_address_space"]
@@ -47,7 +46,8 @@ class MemoryWatch:
         self._before = {pid: anonymous(pid) for pid in _family(root)}
         self._limit = int(available() * _DEFAULT_SHARE) if limit is None else limit
         self._limit_words = f"limit {_size(self._limit)}" + (", most of what was free" if limit is None else "")
-        self._next_exact = time.monotonic() + _EXACT_EVERY
+        self._exact_due = time.monotonic() + _EXACT_EVERY
+        self._exact_allowed = 0.0
 
     def breach(self) -> str:
         """Return why the cell must end, or an empty text while all is well.
@@ -56,23 +56,66 @@ class MemoryWatch:
         """
         now = time.monotonic()
         low = available() < RESERVE
-        if not low and now < self._next_exact and self._allocated() <= self._limit:
-            return ""
-        return self._exact_breach(low)
-
-    def _exact_breach(self, low: bool) -> str:
-        started = time.monotonic()
-        if not low and started < self._next_exact - _EXACT_EVERY:
+        suspicious = low or self._allocated() > self._limit
+        if now < (self._exact_allowed if suspicious else self._exact_due):
             return ""
         used = self._used()
-        took = time.monotonic() - started
-        ...
+        took = time.monotonic() - now
+        self._exact_allowed = now + took * (1 + _EXACT_DUTY)
+        self._exact_due = max(now + _EXACT_EVERY, self._exact_allowed)
+        if used > self._limit:
+            return f"it used {_size(used)} more memory ({self._limit_words})"
+        if low and used > RESERVE // 2:  # a cell that took less is not where the memory went
+            return f"it used {_size(used)} more memory, and the machine had less than {_size(RESERVE)} left"
         return ""
+
+    def _allocated(self) -> int:
+        return sum(self._growth(pid) for pid in _family(self._root))
+
+    def _used(self) -> int:
+        return sum(self._cost(pid) for pid in _family(self._root))
+
+    def _cost(self, pid: int) -> int:
+        if pid not in self._before:
+            return private(pid)  # what it shares with its parent is already counted there
+        if pid == self._root and self._forked:
+            return max(self._growth(pid), private(pid))
+        return self._growth(pid)
+
+    def _growth(self, pid: int) -> int:
+        return max(0, anonymous(pid) - self._before.get(pid, 0))
+
+
+def limit_address_space(extra: int) -> None:
+    """Let this process reserve at most `extra` bytes of address space more than now (setrlimit(2), RLIMIT_AS).
+
+    Beyond that Python raises MemoryError, which a cell can survive. Not for every process: some libraries reserve
+    far more than they use, and fail.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = virtual(os.getpid()) + extra
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def _family(root: int) -> set[int]:
-    return {root}
+    """Return `root` and all processes below it, without reading through all of /proc."""
+    found = {root}
+    below = [root]
+    while below:
+        fresh = _children(below.pop()) - found
+        found |= fresh
+        below += fresh
+    return found
 
 
-def _size(number: int) -> str:
-    return str(number)
+def _children(pid: int) -> set[int]:
+    children: set[int] = set()
+    with suppress(OSError):
+        for task in os.scandir(f"/proc/{pid}/task"):
+            with suppress(OSError):
+                children.update(map(int, Path(task.path, "children").read_bytes().split()))
+    return children
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"

@@ -38,10 +38,9 @@ class Wiring:
     stderr: int
     pid: int = 0
 
-    @property
-    def descriptors(self) -> list[int]:
-        """All of them by number, in the order in which `from_descriptors` takes them."""
-        return [self.nanny.fileno(), self.stdout, self.stderr]
+    def release(self) -> list[int]:
+        """Return the descriptors for another process to take over by `from_descriptors`; they are the caller's now."""
+        return [self.nanny.detach(), self.stdout, self.stderr]
 
     @classmethod
     def from_descriptors(cls, fds: list[int], pid: int) -> Wiring:
