@@ -15,16 +15,18 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import errors
+    from .moments import clean
     from .settings import Settings
     from .solver import runs, solve
     from .trajectory.journal import load
     from .trajectory.run import Run
 
-__all__ = ["Run", "Settings", "errors", "load", "runs", "solve"]
+__all__ = ["Run", "Settings", "clean", "errors", "load", "runs", "solve"]
 
 _HOMES = {
     "Run": "trajectory.run",
     "Settings": "settings",
+    "clean": "moments",
     "load": "trajectory.journal",
     "runs": "solver",
     "solve": "solver",

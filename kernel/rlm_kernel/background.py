@@ -16,7 +16,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Job", "close", "interrupts_held"]
+__all__ = ["Job", "at_close", "close", "interrupts_held"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ _CLOSE_LIMIT = 5.0
 
 _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
+_at_close: list[Callable[[], object]] = []
 
 
 class Job(Generic[T]):
@@ -108,6 +109,11 @@ def close() -> None:
         thread.join(_CLOSE_LIMIT)
 
 
+def at_close(callback: Callable[[], object]) -> None:
+    """Have `callback` called on the solver thread when it ends, after all jobs."""
+    _at_close.append(callback)
+
+
 def _running_loop() -> asyncio.AbstractEventLoop:
     global _loop, _thread
     if _loop is None:
@@ -126,6 +132,8 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*unfinished, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_default_executor())
+        for callback in _at_close:
+            callback()
     finally:
         loop.close()
 

@@ -47,6 +47,9 @@ class Settings:
     max_iterations: int = _setting(
         20, values.COUNT, "model turns at most; then the latest draft is the answer", unit="turns"
     )
+    max_depth: int = _setting(
+        1, values.NUMBER, "how deep rlm_query may go: 0 for no children, 1 for children without children", unit="levels"
+    )
     keep: str = _setting("new", values.KEEP, "variables to bring back: none, new (only new names), all, or names")
     branch: str = _setting(
         "auto",

@@ -20,14 +20,17 @@ from typing import Any
 
 from .background import Job, interrupts_held
 from .branches.host import open_branch
+from .branches.household import Wish
 from .branches.keep import ANSWER, Parcel, unpack
-from .branches.preflight import check_fork
+from .branches.parking import lot
+from .branches.preflight import Choice, check
 from .engine.describe import describe
 from .engine.loop import Trajectory
 from .engine.prompt import opening
 from .errors import ContextError, KeepError, QuestionError, RLMError
 from .models.client import ModelClient
 from .models.endpoint import Endpoint, endpoint_for
+from .moments import Moments
 from .settings import Settings, resolve
 from .trajectory.events import Kept, RefusedName, RunEnded, RunStarted, Status
 from .trajectory.journal import Recorder, new_run_id
@@ -77,12 +80,12 @@ def solve(
     settings = settings or resolve(options)
     endpoint = endpoint_for(settings, os.environ)
     namespace = _shell_namespace() if namespace is None else namespace
-    reason = check_fork()
+    choice = check(settings.branch)  # type: ignore[arg-type]
     card = describe(context)
     first = opening(question, card, context_name if context_name in namespace else "")
     solving = _Solving(question, endpoint, settings)
     with interrupts_held() as interrupts:
-        solving.open(namespace, context, context_name, card, reason)
+        solving.open(namespace, context, context_name, card, choice)
         job = Job(solving.trajectory(first))
     if interrupts:
         job.stop()
@@ -98,9 +101,18 @@ class _Solving:
         self.settings = settings
         self.started = time.monotonic()
 
-    def open(self, namespace: dict[str, Any], context: Any, context_name: str, card: str, reason: str) -> None:
+    def open(self, namespace: dict[str, Any], context: Any, context_name: str, card: str, choice: Choice) -> None:
         """Open the branch and the journal, and record what is asked of whom."""
-        self.branch = open_branch(namespace, context, reason)
+        settings = self.settings
+        self.branch = open_branch(
+            namespace,
+            context,
+            kind=choice.kind,
+            reason=choice.reason,
+            ship=[name.strip() for name in settings.ship.split(",") if name.strip()],
+            wish=Wish(address_space=settings.address_space),
+        )
+        self.branch.memory_limit = settings.mem
         run_id = new_run_id()
         self.record = Recorder(Path(self.settings.runs_dir), run_id)
         runs.append(self.record.run)
@@ -128,12 +140,17 @@ class _Solving:
         try:
             client = ModelClient(self.endpoint)
             await self.branch.start()
+            self.branch.name_state(0)
             await Trajectory(self.question, first, self.branch, client, self.endpoint, self.settings, self.record).run()
-            return await self._pack()
-        finally:
+            parcel = await self._pack()
+            await lot.admit(self.branch, self.settings.checkpoints, self.settings.checkpoint_memory)
+        except BaseException:
             self.branch.close()
+            raise
+        finally:
             if client is not None:
                 await client.close()
+        return parcel
 
     def finish(self, job: Job[Parcel | None], namespace: dict[str, Any], on_progress: Progress | None) -> Run:
         """Wait for the trajectory, bring back what is to be kept, and close the journal."""
@@ -170,6 +187,7 @@ class _Solving:
         if ANSWER in values:
             self.record.run.answer_object = (values.pop(ANSWER),)
         namespace.update(values)
+        self.record.run.moments = Moments({0: self.branch}, namespace, self.settings.timeout)
         self.record(Kept(parcel.kept, parcel.refused))
 
     def _end(self, status: Status, reason: str) -> None:

@@ -80,6 +80,7 @@ def warm(kernel: Kernel) -> Kernel:
     with ScriptedModel([cell("FINAL(llm_query('x'))")]) as first:
         done = kernel.execute(f"%%rlm context=[1] model=m base_url={first.base_url}\nWhat?")
         assert done.error is None, done.error
+    kernel.execute("import rlm_kernel; rlm_kernel.clean()")
     running = kernel.submit("print('here')\nimport time\ntime.sleep(600)")
     running.until(lambda seen: "here" in seen.stdout)
     kernel.interrupt()
@@ -121,6 +122,7 @@ def test_ten_runs_leave_nothing(warm: Kernel) -> None:
         with nothing_left(warm.pid):
             for _ in range(10):
                 assert warm.execute(line).error is None
+            warm.execute("import rlm_kernel; rlm_kernel.clean()")
 
 
 def descendants(pid: int) -> list[psutil.Process]:

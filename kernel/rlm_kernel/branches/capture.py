@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -27,6 +28,7 @@ STREAM_LIMIT = 16 * 2**20
 
 _DISPLAYS_LIMIT = 8 * 2**20
 _TRACEBACK_LIMIT = 20_000
+_WIDGET = "application/vnd.jupyter.widget-view+json"  # a reference to a model that exists in no front end
 
 
 class PipeWriter(io.RawIOBase):
@@ -84,39 +86,73 @@ def redirect_streams(stdout: int, stderr: int) -> tuple[PipeWriter, PipeWriter]:
     return writers[0], writers[1]
 
 
+@dataclass
+class _Shown:
+    """One bundle that is on display, the id it may be updated by, and what it takes of the cell's limit."""
+
+    bundle: dict[str, Any]
+    display_id: str | None
+    size: int
+
+
 class Displays:
-    """The MIME bundles of the running cell, in order, and the text of its last expression."""
+    """The MIME bundles of the running cell, as they stand at its end, and the text of its last expression."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Forget them: a new cell starts."""
-        self.bundles: list[dict[str, Any]] = []
+        self._shown: list[_Shown] = []
+        self._clear_next = False
         self.value_text = ""
-        self._left = _DISPLAYS_LIMIT
 
-    def add(self, data: dict[str, Any]) -> None:
+    @property
+    def bundles(self) -> list[dict[str, Any]]:
+        """All bundles, in order."""
+        return [shown.bundle for shown in self._shown]
+
+    def add(self, data: dict[str, Any], display_id: str | None = None) -> None:
         """Take one bundle in; representations that no longer fit into the cell's limit are left out."""
-        bundle = {mime: self._jsonable(mime, value) for mime, value in data.items()}
-        bundle = {mime: value for mime, value in bundle.items() if self._fits(value)}
-        if bundle:
-            self.bundles.append(bundle)
+        if self._clear_next:
+            self.clear()
+        shown = self._fitting(data, display_id)
+        if shown.bundle:
+            self._shown.append(shown)
 
-    def _fits(self, value: Any) -> bool:
-        size = len(value if isinstance(value, str) else json.dumps(value, default=str))
-        if size > self._left:
-            return False
-        self._left -= size
-        return True
+    def update(self, data: dict[str, Any], display_id: str | None) -> None:
+        """Replace what is shown under this id; what an earlier cell showed cannot be reached, and is shown anew."""
+        places = [place for place, shown in enumerate(self._shown) if shown.display_id == display_id]
+        for place in places:
+            self._shown[place].size = 0
+            self._shown[place] = self._fitting(data, display_id)
+        if not places:
+            self.add(data, display_id)
 
-    @staticmethod
-    def _jsonable(mime: str, value: Any) -> Any:
-        if isinstance(value, bytes):
-            return base64.b64encode(value).decode("ascii")
-        if not isinstance(value, str):
-            return json.loads(json.dumps(value, default=str))
-        return clip(value, 100_000) if mime == "text/plain" else value
+    def clear(self, *, wait: bool = False) -> None:
+        """Forget what was shown, now or when the next bundle comes. What was printed has left already."""
+        self._clear_next = wait
+        if not wait:
+            self._shown = []
+
+    def _fitting(self, data: dict[str, Any], display_id: str | None) -> _Shown:
+        left = _DISPLAYS_LIMIT - sum(shown.size for shown in self._shown)
+        fitting = _Shown({}, display_id, size=0)
+        for mime, raw in data.items():
+            value = _jsonable(mime, raw)
+            size = len(mime) + len(json.dumps(value))
+            if mime != _WIDGET and fitting.size + size <= left:
+                fitting.bundle[mime] = value
+                fitting.size += size
+        return fitting
+
+
+def _jsonable(mime: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if not isinstance(value, str):
+        return json.loads(json.dumps(value, default=str))
+    return clip(value, 100_000) if mime == "text/plain" else value
 
 
 class _Publisher(DisplayPublisher):
@@ -126,13 +162,16 @@ class _Publisher(DisplayPublisher):
         super().__init__(**kwargs)
         self._displays = displays
 
-    def publish(self, data: dict[str, Any], *_: Any, **__: Any) -> None:
+    def publish(
+        self, data: dict[str, Any], *_: Any, transient: dict[str, Any] | None = None, update: bool = False, **__: Any
+    ) -> None:
         """Keep the bundle for the cell's result."""
-        self._displays.add(data)
+        show = self._displays.update if update else self._displays.add
+        show(data, (transient or {}).get("display_id"))
 
-    def clear_output(self, wait: bool = False) -> None:  # noqa: ARG002 (IPython calls it by this name)
+    def clear_output(self, wait: bool = False) -> None:
         """Forget what was displayed."""
-        self._displays.bundles = []
+        self._displays.clear(wait=wait)
 
     def register_hook(self, hook: Any) -> None:
         """Accept ipykernel's display hooks and never call them."""
@@ -179,6 +218,8 @@ def replace_display(shell: Any, displays: Displays) -> _Hook:
 
 def cell_error(error: BaseException, file_prefix: str) -> CellError:
     """Describe an exception as plain text, from the cell's own frame on (everything above is ours)."""
+    if isinstance(error, SystemExit):
+        error.add_note("Exiting has no effect here: only the cell has ended, and the session goes on.")
     frame = error.__traceback__
     while frame is not None and not frame.tb_frame.f_code.co_filename.startswith(file_prefix):
         frame = frame.tb_next

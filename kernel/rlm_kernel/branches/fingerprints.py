@@ -16,11 +16,13 @@ import copyreg
 import ctypes
 import hashlib
 import io
+import os
 import pickle
 import sys
 import types
 import zlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -46,6 +48,8 @@ NEVER_CHANGED = (
 
 _LIMIT = 2**20
 _LARGE = 2**20
+_CHUNK = 2**25
+_HASHERS = min(4, os.cpu_count() or 1)
 _SAMPLED = 1_000
 _PLAIN = {str, bytes, int, float, complex, bool, type(None)}
 
@@ -135,7 +139,12 @@ def _shared() -> list[tuple[int, int]] | None:
 
 
 def _crc(address: int, size: int) -> int:
-    return zlib.crc32(memory_at(address, size)) if size else 0
+    if size <= _CHUNK:
+        return zlib.crc32(memory_at(address, size)) if size else 0
+    starts = range(address, address + size, _CHUNK)
+    with ThreadPoolExecutor(_HASHERS) as pool:  # crc32 lets go of the interpreter
+        crcs = pool.map(lambda start: _crc(start, min(_CHUNK, address + size - start)), starts)
+        return zlib.crc32(b"".join(crc.to_bytes(4, "little") for crc in crcs))
 
 
 def _is_plain(value: Any) -> bool:
@@ -202,11 +211,16 @@ class _Reader(pickle.Pickler):
             return NotImplemented
         if (numpy := sys.modules.get("numpy")) is not None and isinstance(obj, numpy.ndarray):
             return self._array(obj, numpy.ndarray)
+        arrow = sys.modules.get("pyarrow")
+        if arrow is not None and isinstance(obj, arrow.Array):
+            return self._arrow(obj)
+        if arrow is not None and isinstance(held := getattr(obj, "_pa_array", None), arrow.ChunkedArray):
+            return _token(type(obj), held)  # pandas' own reduction of its Arrow columns would copy them
         if self._bounded and type(obj).__module__.startswith("polars."):
-            return self._polars(obj)
+            return _polars(obj, arrow)
         return _reduced(obj)
 
-    def _array(self, array: Any, plain_type: type) -> Any:
+    def _array(self, array: Any, plain_type: Any) -> Any:
         if type(array) is not plain_type:
             return _token(type(array), array.view(plain_type), getattr(array, "__dict__", None))
         if array.dtype.hasobject and not (self._bounded and array.size > _SAMPLED and _plain_objects(array)):
@@ -215,12 +229,10 @@ class _Reader(pickle.Pickler):
         self.memory.append((start, end - start))
         return _token(array.dtype, array.shape, array.strides)
 
-    def _polars(self, obj: Any) -> Any:
-        """Read the addresses of a frame's columns: polars never writes into a buffer that anything else still holds."""
-        columns = getattr(obj, "get_columns", None)
-        if columns is not None:
-            return _token(type(obj), [(column.name, column) for column in columns()])
-        return _reduced(obj)
+    def _arrow(self, array: Any) -> Any:
+        """Note where the buffers are; pickling would copy them."""
+        self.memory.extend((buffer.address, buffer.size) for buffer in array.buffers() if buffer is not None)
+        return _token(str(array.type), len(array), array.offset, getattr(array, "dictionary", None))
 
     def _buffer(self, buffer: pickle.PickleBuffer) -> None:
         raw = buffer.raw()
@@ -240,6 +252,19 @@ def _reduced(obj: Any) -> Any:
     except Exception:  # noqa: BLE001 (see `_Reader.read`)
         return _token(type(obj), id(obj))
     return reduced if isinstance(reduced, tuple) else _token(reduced)
+
+
+def _polars(obj: Any, arrow: Any) -> Any:
+    """Read a frame's columns through their Arrow buffers; pickling would copy them, all at once."""
+    size = getattr(obj, "estimated_size", None)
+    if size is None:
+        return _token(id(obj))  # lazy frames and expressions
+    if size() <= _LIMIT:
+        return _reduced(obj)
+    if arrow is None:
+        raise _Overrun
+    columns = obj.get_columns() if hasattr(obj, "get_columns") else [obj]
+    return _token([(column.name, arrow.chunked_array(column)) for column in columns])
 
 
 def _plain_objects(array: Any) -> bool:

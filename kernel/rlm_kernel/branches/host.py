@@ -1,58 +1,51 @@
-"""Opening a branch by fork: the one place where the notebook's process forks."""
+"""Opening a branch of the kind that the preflight chose."""
 
 from __future__ import annotations
 
-import gc
-import os
-import warnings
+from collections.abc import Iterable
 from typing import Any
 
-from ..errors import ForkUnavailable
-from .hygiene import scrub_descriptors
-from .nanny import live_as_nanny
-from .openmp import pause_openmp
+from ..errors import BranchError
+from .forked import open_forked
+from .household import Wish
 from .process import ProcessBranch
-from .runner import live_as_runner
 from .session import Seed
-from .wiring import lay_wires
+from .spawned import open_spawned
 
-__all__ = ["open_branch"]
+__all__ = ["NO_CONTEXT", "open_branch"]
+
+NO_CONTEXT = object()
+"""In the place of a context: a session without a question, and so without `answer`, `llm_query` and the like."""
 
 
-def open_branch(namespace: dict[str, Any], context: Any, reason: str) -> ProcessBranch:
-    """Fork a branch of this process in which `context` and everything in `namespace` can be used and changed freely.
+def open_branch(
+    namespace: dict[str, Any],
+    context: Any,
+    *,
+    kind: str = "fork",
+    reason: str = "as asked",
+    ship: Iterable[str] = (),
+    wish: Wish | None = None,
+) -> ProcessBranch:
+    """Open a branch in which `context` can be used and changed freely; it must be closed.
 
-    Call it on the main thread, after the preflight, whose answer is `reason`. The branch must be closed. It contains
-    accidents, not malice: code in it has the user's own rights over files and network.
+    A branch contains accidents, not malice: code in it has the user's own rights over files and network.
+
+    Args:
+        namespace: the user's variables. A forked branch has all of them, any other those named in `ship`.
+        context: the value of `context`, or `NO_CONTEXT`.
+        kind: `fork` (main thread only) or `spawn`, as the preflight chose.
+        reason: why that kind, in words.
+        ship: names of variables for a branch in another process.
+        wish: what the session may use.
 
     Raises:
-        ForkUnavailable: the system refuses a new process.
+        BranchError: no branch can be opened; the message says why.
 
     """
-    seed = Seed(namespace, (context,))
-    snapshot = seed.snapshot()
-    near, far = lay_wires()
-    kernel = os.getpid()
-    try:
-        near.pid = _fork()
-    except OSError as error:
-        near.close()
-        raise ForkUnavailable(f"The system refused a new process: {error.strerror}.", "free some memory") from error
-    else:
-        if near.pid == 0:
-            scrub_descriptors(far.descriptors)
-            live_as_nanny(kernel, far, lambda sock, ends: live_as_runner(sock, ends, lambda: seed))
-    finally:
-        far.close()
-    return ProcessBranch("fork", near, snapshot, reason)
-
-
-def _fork() -> int:
-    pause_openmp()
-    gc.freeze()  # so that a collection in the branch does not copy every page of the user's data
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the branch is made for having lost the threads
-            return os.fork()
-    finally:
-        gc.unfreeze()
+    given = None if context is NO_CONTEXT else (context,)
+    if kind == "fork":
+        return open_forked(Seed(namespace, given), reason, wish or Wish())
+    if missing := [name for name in ship if name not in namespace]:
+        raise BranchError(f"There is no variable {missing[0]!r} to ship.", "check ship=")
+    return open_spawned(given, {name: namespace[name] for name in ship}, reason, wish or Wish())

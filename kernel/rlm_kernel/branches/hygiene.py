@@ -9,16 +9,18 @@ hooks of the shell are replaced in `capture`, where their successors are.)
 from __future__ import annotations
 
 import asyncio
+import bdb
 import builtins
 import getpass
 import logging
 import os
+import pdb
 import resource
 import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -108,14 +110,23 @@ def reset_history(shell: Any) -> None:
 
 
 def reset_input() -> None:
-    """Refuse `input()` and `getpass()`: nobody sits at a branch, and the kernel's own would ask on its socket."""
+    """Refuse `input()`, `getpass()` and debuggers: nobody sits at a branch, and the kernel's would ask on its socket.
 
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise EOFError("there is no keyboard here: code the model runs cannot ask for input")
-
-    builtins.input = refuse
-    getpass.getpass = refuse
+    A debugger is refused where it is called. Left to find its input empty it would quit at the next line that is
+    traced, and that may be one of ours.
+    """
+    builtins.input = getpass.getpass = _refusal(EOFError, "code the model runs cannot ask for input")
+    no_debugger = _refusal(RuntimeError, "code the model runs cannot be stepped through; print what is of interest")
+    sys.breakpointhook = bdb.Bdb.set_trace = no_debugger  # type: ignore[method-assign]  # what every debugger goes through
+    pdb.Pdb.interaction = no_debugger  # type: ignore[method-assign]  # post mortem, and what runs under a debugger
     if "comm" in sys.modules:
         import comm
 
         comm.create_comm = comm.DummyComm
+
+
+def _refusal(kind: type[Exception], reason: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise kind(f"there is no keyboard here: {reason}")
+
+    return refuse

@@ -18,13 +18,13 @@ from contextlib import suppress
 from typing import NoReturn
 
 from .linux import BRANCH_MARK, become_subreaper, die_with_parent, kill_below, name_process
-from .protocol import Decoder, encode
+from .protocol import Decoder, Frame, encode
 from .wiring import FarEnds
 
 __all__ = ["RunnerLife", "live_as_nanny"]
 
-RunnerLife = Callable[[socket.socket, FarEnds], None]
-"""What a forked runner does with its control socket and the branch's output pipes, until it returns."""
+RunnerLife = Callable[[socket.socket, FarEnds, Frame], None]
+"""What a runner does: with its control socket, the branch's output pipes and the frame that asked for it."""
 
 
 def live_as_nanny(parent: int, ends: FarEnds, life: RunnerLife) -> NoReturn:
@@ -88,18 +88,18 @@ class _Nanny:
         while (frame := self._decoder.next()) is not None:
             sock = socket.socket(fileno=frame["fds"][0])
             if os.fork() == 0:
-                self._be_a_runner(sock)
+                self._be_a_runner(sock, frame)
             sock.close()
         return connected
 
-    def _be_a_runner(self, sock: socket.socket) -> NoReturn:
+    def _be_a_runner(self, sock: socket.socket, frame: Frame) -> NoReturn:
         try:
             gc.enable()
             self._ends.nanny.close()
             signal.set_wakeup_fd(-1)
             os.close(self._wake)
             os.close(self._woken_by)
-            self._life(sock, self._ends)
+            self._life(sock, self._ends, frame)
             os._exit(0)
         except BaseException:  # noqa: BLE001 (see `live_as_nanny`)
             os.write(self._ends.stderr, traceback.format_exc().encode("utf-8", "replace")[-4000:])

@@ -68,6 +68,8 @@ def written_since_fork(address: int, size: int) -> bool | None:
 def _any_written(entries: bytes) -> bool:
     # All entries at once, as one long number: a loop over them would take longer than hashing the pages.
     bits, ones = int.from_bytes(entries, "little"), _ones(len(entries))
+    if not bits & (ones << _ALONE | ones << _SWAPPED):
+        return False
     alone, file, swapped = (bits >> bit & ones for bit in (_ALONE, _FILE, _SWAPPED))
     return bool(alone & ~file | swapped)
 

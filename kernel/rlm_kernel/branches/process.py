@@ -1,19 +1,16 @@
-"""A branch made of processes, from the kernel's side: forked from it, spawned, or forked from another branch's cell.
+"""A branch made of processes, from the kernel's side: the conversation with its session.
 
-    kernel ── nanny ──fork── runner ──fork── checkpoint (asleep)
-
-The kernel sends a cell to the runner. If the cell ends, its checkpoint is kept until the next one replaces it. If the
-cell runs too long or dies, the kernel kills everything below the nanny except the checkpoints, and the latest takes
-over: the session goes on as if the cell had never been. The kernel does the killing itself and never waits for a
-process that model code can signal.
+Forked from the kernel, spawned, forked from another branch's running cell, or from a checkpoint: what differs is only
+how the nanny came to be. A cell that is killed is undone, either because a checkpoint takes over, or by playing the
+good cells to a fresh runner where the session could not be frozen.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any
@@ -21,55 +18,60 @@ from typing import Any
 from ..errors import BranchDied, KeepError, ProtocolError, RLMError
 from ..trajectory.events import CellError, Outcome
 from .clock import CellClock
-from .graveyard import Graveyard, end_nanny
+from .household import START_LIMIT, Household, Wish
 from .keep import Parcel, Snapshot
 from .link import GONE, Link
-from .linux import kill_below, kill_strays
 from .protocol import Frame
 from .replay import Take, Tape
 from .result import CellResult, GivenAnswer
-from .streams import OutputPipe
+from .watchdog import MemoryWatch
 from .wiring import Wiring
 
 __all__ = ["ProcessBranch", "Serve"]
 
 Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
-"""Answers a call from inside a cell: (name, arguments) → a JSON value; an `RLMError` is raised in the cell."""
+"""Answers a call from inside a cell: (name, arguments) → a JSON value; an `RLMError` is raised in the cell.
 
-_START_LIMIT = 30.0
+The arguments of an `rlm_query` hold the child's branch, not started yet, as `branch`; it is closed after the call.
+"""
+
 _KEEP_LIMIT = 120.0
+_WATCH_EVERY = 0.05
 
 
 class ProcessBranch:
     """One session for cells. Use it on one event loop, between `start` and `close`.
 
-    Attributes:
-        kind: `fork`, `spawn`, or `child` of another branch's cell.
-        reason: why this kind, in words.
+    Args:
+        kind: `fork`, `spawn`, `child` of another branch's cell, or `visit` to a checkpoint.
+        wiring: this process's ends.
         snapshot: the values both sides had at the beginning.
+        reason: why this kind, in words.
+        wish: what the session may use.
+        seed: see `Household`.
 
-    A `seed` is a first frame, with a descriptor, that a nanny needs before it can start runners.
+    Attributes:
+        memory_limit: bytes that one cell may use beyond what the session has; `None` for most of what is free.
 
     """
 
     def __init__(
-        self, kind: str, wiring: Wiring, snapshot: Snapshot, reason: str, seed: tuple[Frame, int] | None = None
+        self,
+        kind: str,
+        wiring: Wiring,
+        snapshot: Snapshot,
+        reason: str,
+        wish: Wish | None = None,
+        seed: tuple[Frame, int] | None = None,
     ) -> None:
         self.kind = kind
         self.reason = reason
         self.snapshot = snapshot
-        self._wiring = wiring
-        self._session = wiring.pid
-        self._nanny: Link | None = None
-        self._runner: Link | None = None
-        self._checkpoint: Link | None = None
-        self._out = OutputPipe(wiring.stdout)
-        self._err = OutputPipe(wiring.stderr)
-        self._graves = Graveyard()
+        self.memory_limit: int | None = None
+        self._wish = wish or Wish()
+        self._home = Household(wiring, self._wish, seed)
         self._tape = Tape()
-        self._seed = seed
         self._touched: list[str] = []
-        self._closed = False
 
     async def start(self) -> None:
         """Attach to the running event loop and start the session.
@@ -78,33 +80,7 @@ class ProcessBranch:
             BranchDied: it did not come up; the message says what it printed.
 
         """
-        loop = asyncio.get_running_loop()
-        self._out.attach(loop)
-        self._err.attach(loop)
-        self._nanny = Link(self._wiring.nanny, self._wiring.pid, self._graves.note)
-        if self._seed is not None:
-            frame, fd = self._seed
-            await self._nanny.send(frame, [fd])
-        await self._start_runner()
-
-    async def _start_runner(self) -> None:
-        assert self._nanny is not None  # `start` comes first
-        ours, theirs = socket.socketpair()
-        await self._nanny.send({"op": "runner"}, [theirs.fileno()])
-        theirs.close()
-        self._runner = Link(ours)
-        await self._await_ready(self._runner)
-
-    async def _await_ready(self, runner: Link) -> None:
-        frame = GONE
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_START_LIMIT):
-                frame = await runner.receive()
-        if frame["op"] != "ready":
-            said = self._err.take().strip() or "it said nothing"
-            raise BranchDied(f"The branch did not start: {said[-2000:]}")
-        if runner.pid is None:
-            runner.watch(frame["pid"])
+        await self._home.start()
 
     # ----- cells ---------------------------------------------------------------------------------------------
 
@@ -119,22 +95,16 @@ class ProcessBranch:
         started = asyncio.get_running_loop().time()
         self._touched = []
         take = Take(code)
-        outcome: Outcome
         try:
-            frame = await self._result_of(take, timeout, serve)
-            if frame is not None:
-                result = self._finished(frame)
-                self._tape.add(take, result.outcome)
-                return result
-            outcome, message = "died", await self._graves.obituary(self._alive().pid)
-        except TimeoutError:
-            outcome, message = "timeout", f"it ran longer than {timeout:g} s"
-        except (ProtocolError, LookupError, TypeError, ValueError):
-            outcome, message = "died", "it wrote into the session's own channel"
+            outcome, message = await self._try(take, timeout, serve)
+            if isinstance(message, CellResult):
+                return message
         except asyncio.CancelledError:
             self.kill()
             raise
-        stdout, stderr, notes = await self._roll_back()
+        frozen = await self._home.roll_back()
+        stdout, stderr = self.output_so_far()
+        notes = [] if frozen else await self._replay()
         return CellResult(
             outcome=outcome,
             seconds=asyncio.get_running_loop().time() - started,
@@ -147,35 +117,64 @@ class ProcessBranch:
 
     def output_so_far(self) -> tuple[str, str]:
         """Return what the cell that was stopped had printed: (stdout, stderr)."""
-        return self._out.take(), self._err.take()
+        return self._home.out.take(), self._home.err.take()
 
-    async def _result_of(self, take: Take, timeout: float, serve: Serve) -> Frame | None:
-        """Return the cell's result frame, `None` if the runner died."""
+    def listen(self, on_output: Callable[[str, str], object]) -> None:
+        """Have `on_output` told what cells print, as it comes: the stream's name and a piece of text."""
+        self._home.out.listener = functools.partial(on_output, "stdout")
+        self._home.err.listener = functools.partial(on_output, "stderr")
+
+    async def _try(self, take: Take, timeout: float, serve: Serve) -> tuple[Outcome, str | CellResult]:
+        """Return how the cell ended: with its result, or with the reason why the session must go back."""
+        try:
+            frame = await self._result_of(take, timeout, serve)
+            if frame["op"] == "breach":
+                return "killed", frame["reason"]
+            if frame is not GONE:
+                result = self._finished(frame)
+                self._tape.add(take, result.outcome)
+                return result.outcome, result
+            return "died", await self._home.obituary()
+        except TimeoutError:
+            return "timeout", f"it ran longer than {timeout:g} s"
+        except (ProtocolError, LookupError, TypeError, ValueError):
+            return "died", "it wrote into the session's own channel"
+
+    async def _result_of(self, take: Take, timeout: float, serve: Serve) -> Frame:
+        """Return the cell's result frame, `GONE` if the runner died, or `breach` if it used too much memory."""
         runner = self._alive()
         await runner.send({"op": "run", "code": take.code, "checkpoint": True})
-        async with asyncio.timeout(_START_LIMIT):
+        async with asyncio.timeout(START_LIMIT):
             if (frame := await runner.receive()) is GONE:
-                return None
-        self._adopt_checkpoint(frame)
-        calls: set[asyncio.Task[None]] = set()
+                return GONE
+        self._touched = self._home.adopt_checkpoint(frame)
         clock = CellClock(timeout)
+        tasks = {asyncio.create_task(self._watch(runner))}
         async with clock.deadline:
             try:
                 while (frame := await runner.receive())["op"] == "rpc":
-                    calls.add(asyncio.create_task(self._answer(runner, frame, take, serve, clock)))
+                    tasks.add(asyncio.create_task(self._answer(runner, frame, take, serve, clock)))
             finally:
-                for call in calls:
-                    call.cancel()
-                await asyncio.gather(*calls, return_exceptions=True)
-        return None if frame is GONE else frame
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        return frame
+
+    async def _watch(self, runner: Link) -> None:
+        assert runner.pid is not None  # it has run a cell
+        watch = MemoryWatch(runner.pid, self.memory_limit)
+        while not (reason := watch.breach()):
+            await asyncio.sleep(_WATCH_EVERY)
+        runner.inject({"op": "breach", "reason": reason})
 
     async def _answer(self, runner: Link, frame: Frame, take: Take, serve: Serve, clock: CellClock) -> None:
         name, asked = frame["name"], frame["arguments"]
+        nanny = asked.pop("nanny", None)
+        arguments = dict(asked)
         with clock.paused():
-            arguments = dict(asked)
             if frame["fds"]:
-                wiring = Wiring.from_descriptors(frame["fds"], arguments.pop("nanny"))
-                arguments["branch"] = ProcessBranch("child", wiring, Snapshot({}), "forked from the running cell")
+                wiring = Wiring.from_descriptors(frame["fds"], nanny)
+                arguments["branch"] = ProcessBranch("child", wiring, Snapshot({}), "forked from a cell", self._wish)
             try:
                 reply = {"value": await serve(name, arguments)}
             except RLMError as error:
@@ -183,15 +182,8 @@ class ProcessBranch:
             finally:
                 if "branch" in arguments:
                     arguments["branch"].close()
-            asked.pop("nanny", None)
             take.calls.append((name, asked, reply))
-            await self._reply(runner, frame, reply)
-
-    async def _reply(self, runner: Link, frame: Frame, reply: Frame) -> None:
-        try:
-            await runner.send({"op": "reply", "id": frame["id"], **reply})
-        except ProtocolError as error:
-            await runner.send({"op": "reply", "id": frame["id"], "error": str(error)})
+            await _reply(runner, frame, reply)
 
     def _finished(self, frame: Frame) -> CellResult:
         if frame["op"] != "result" or frame["outcome"] not in ("ok", "error"):
@@ -201,68 +193,24 @@ class ProcessBranch:
         return CellResult(
             outcome=frame["outcome"],
             seconds=frame["seconds"],
-            stdout=self._out.take(lost_out),
-            stderr=self._err.take(lost_err),
+            stdout=self._home.out.take(lost_out),
+            stderr=self._home.err.take(lost_err),
             value_text=frame["value_text"],
             displays=frame["displays"],
             error=frame["error"],
             answer=GivenAnswer(**given) if given else None,
+            diff=frame["diff"],
             notes=frame["notes"],
         )
 
-    # ----- going back ----------------------------------------------------------------------------------------
-
-    def _adopt_checkpoint(self, frame: Frame) -> None:
-        """Take the checkpoint that was frozen before the cell; a session that cannot be frozen sends none."""
-        if frame["op"] != "checkpoint":
-            raise ProtocolError("the branch sent no checkpoint")
-        self._touched = frame["touched"]
-        if self._checkpoint is not None:
-            self._checkpoint.close()
-        self._checkpoint = Link(socket.socket(fileno=frame["fds"][0]), frame["pid"]) if frame["fds"] else None
-
-    async def _roll_back(self) -> tuple[str, str, list[str]]:
-        """Kill the runner and all it started, and go on from before the cell.
-
-        Returns what the cell had printed, stdout and stderr, and notes on what could not be brought back.
-        """
-        checkpoint, self._checkpoint = self._checkpoint, None
-        spare = [checkpoint.pid] if checkpoint and checkpoint.pid else []
-        self._kill_all(spare)
-        if self._runner is not None:
-            self._runner.close()
-        stdout, stderr = self.output_so_far()
-        self._runner = checkpoint
-        if checkpoint is None:
-            return stdout, stderr, await self._replay()
-        if self._graves.nanny_gone:
-            await self._adopt_nanny(checkpoint)
-        else:
-            await checkpoint.send({"op": "resume"})
-            await self._await_ready(checkpoint)
-        return stdout, stderr, []
-
-    async def _adopt_nanny(self, checkpoint: Link) -> None:
-        """Let a checkpoint take the place of the nanny, which was killed, and start a runner from there."""
-        ours, theirs = socket.socketpair()
-        await checkpoint.send({"op": "adopt"}, [theirs.fileno()])
-        theirs.close()
-        if self._nanny is not None:
-            self._nanny.close()
-        assert checkpoint.pid is not None
-        self._graves = Graveyard()
-        self._nanny = Link(ours, checkpoint.pid, self._graves.note)
-        self._wiring.pid = checkpoint.pid
-        checkpoint.close()
-        await self._start_runner()
+    # ----- going back without a checkpoint -------------------------------------------------------------------
 
     async def _replay(self) -> list[str]:
         """Start anew from the nanny and play the good cells; return a note for each that went differently."""
-        await self._start_runner()
+        await self._home.start_runner()
         notes = []
         for number, take in enumerate(self._tape.takes, 1):
-            outcome = await self._play(take.copy())
-            if outcome != take.outcome:
+            if await self._play(take.copy()) != take.outcome:
                 notes.append(f"Note: cell {number} of this session ended differently when it was played again.")
         self.output_so_far()
         return notes
@@ -270,18 +218,48 @@ class ProcessBranch:
     async def _play(self, take: Take) -> str:
         runner = self._alive()
         await runner.send({"op": "run", "code": take.code, "checkpoint": False})
-        async with asyncio.timeout(_KEEP_LIMIT):
-            while (frame := await runner.receive())["op"] == "rpc":
-                for fd in frame["fds"]:
-                    os.close(fd)
-                frame["arguments"].pop("nanny", None)
-                await self._reply(runner, frame, take.reply_to(frame["name"], frame["arguments"]))
-        return str(frame.get("outcome", "died"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_KEEP_LIMIT):
+                while (frame := await runner.receive())["op"] == "rpc":
+                    for fd in frame["fds"]:
+                        os.close(fd)
+                    frame["arguments"].pop("nanny", None)
+                    await _reply(runner, frame, take.reply_to(frame["name"], frame["arguments"]))
+                return str(frame.get("outcome", "died"))
+        return "timeout"
 
     def _alive(self) -> Link:
-        if self._runner is None:
+        if self._home.runner is None:
             raise BranchDied("The branch is not running.")
-        return self._runner
+        return self._home.runner
+
+    # ----- checkpoints that stay -----------------------------------------------------------------------------
+
+    def name_state(self, label: Hashable) -> None:
+        """Call the state as it is now `label`, so that its checkpoint is parked and can be visited later."""
+        self._home.labels.append(label)
+
+    async def settle(self) -> None:
+        """End the session; parked checkpoints, that of the present state included, stay until `close`."""
+        await self._home.settle()
+
+    @property
+    def parked(self) -> dict[Hashable, int]:
+        """The pids of parked checkpoints by their labels, oldest first."""
+        return {label: link.pid or 0 for label, link in self._home.parked.items()}
+
+    def unpark(self, label: Hashable) -> None:
+        """Drop a parked checkpoint, or one of its labels."""
+        self._home.unpark(label)
+
+    async def visit(self, label: Hashable) -> ProcessBranch:
+        """Return a branch, not started yet, that goes on from a parked checkpoint; the checkpoint stays as it is.
+
+        Raises:
+            BranchDied: the checkpoint is gone.
+
+        """
+        return ProcessBranch("visit", await self._home.visit(label), self.snapshot, "forked from a checkpoint")
 
     # ----- looking, keeping, closing -------------------------------------------------------------------------
 
@@ -304,46 +282,30 @@ class ProcessBranch:
         """
         runner = self._alive()
         await runner.send({"op": "keep", "names": names})
-        try:
+        frame = GONE
+        with suppress(TimeoutError):
             async with asyncio.timeout(_KEEP_LIMIT):
                 while (frame := await runner.receive())["op"] == "rpc":
                     await runner.send({"op": "reply", "id": frame["id"], "value": self._is_unchanged(frame)})
-        except TimeoutError:
-            frame = GONE
         if frame["op"] != "kept":
             raise KeepError("The variables could not be packed.", "keep fewer of them: keep=name1,name2")
-        return Parcel(
-            frame["fds"][0], **{field.name: frame[field.name] for field in fields(Parcel) if field.name != "fd"}
-        )
+        return Parcel(frame["fds"][0], **{f.name: frame[f.name] for f in fields(Parcel) if f.name != "fd"})
 
     def _is_unchanged(self, frame: Frame) -> bool:
         asked = frame["arguments"]
         return bool(self.snapshot.fingerprint_of(asked["name"]) == asked["fingerprint"])
 
     def kill(self) -> None:
-        """Kill everything that runs in the branch, at once; only the nanny stays."""
-        self._kill_all([])
-
-    def _kill_all(self, spare: list[int]) -> None:
-        kill_below(self._wiring.pid, spare)
-        if self._graves.nanny_gone:
-            kill_strays(self._session, spare)
+        """Kill everything that runs in the branch, at once; the nanny and parked checkpoints stay."""
+        self._home.kill()
 
     def close(self) -> None:
         """Kill what is left of the branch and close every descriptor. Closing twice is harmless."""
-        if self._closed:
-            return
-        self._closed = True
-        self.kill()
-        if self._nanny is not None:
-            self._nanny.close()
-        else:
-            self._wiring.nanny.close()
-        end_nanny(self._wiring.pid)
-        for link in (self._runner, self._checkpoint):
-            if link is not None:
-                link.close()
-        self._out.close()
-        self._err.close()
-        if self._seed is not None:
-            os.close(self._seed[1])
+        self._home.close()
+
+
+async def _reply(runner: Link, frame: Frame, reply: Frame) -> None:
+    try:
+        await runner.send({"op": "reply", "id": frame["id"], **reply})
+    except ProtocolError as error:
+        await runner.send({"op": "reply", "id": frame["id"], "error": str(error)})

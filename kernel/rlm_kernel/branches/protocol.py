@@ -4,7 +4,7 @@
     nanny  → kernel       exit (pid, wait status)
     kernel → runner       run · park · variables · keep · reply                  (`reply` answers an `rpc`)
     runner → kernel       ready · checkpoint (+ its socket) · rpc · result · variables · kept (+ memory file)
-    kernel → checkpoint   resume · branch (+ socket) · adopt (+ the nanny's socket)
+    kernel → checkpoint   resume · branch (+ a nanny's ends) · adopt (+ the nanny's socket)
 
 JSON, not pickle: what a branch sends must never run code in the kernel. Lengths are bounded on both sides, because
 code in a branch can write anything into any of its descriptors.

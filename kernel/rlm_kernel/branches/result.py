@@ -32,7 +32,7 @@ class CellResult:
 
     `displays` are MIME bundles of `display(...)` and of the last expression; `value_text` is the latter's text/plain;
     `notes` are remarks for the model (for example: scaffold names it had overwritten); `rolled_back` are the names
-    that went back to their earlier state when the branch was rolled back.
+    that went back to their earlier state when the branch was rolled back; `diff` is what the cell changed.
     """
 
     outcome: Outcome
@@ -44,4 +44,5 @@ class CellResult:
     error: CellError | None = None
     answer: GivenAnswer | None = None
     rolled_back: list[str] = field(default_factory=list)
+    diff: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

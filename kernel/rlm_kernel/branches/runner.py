@@ -15,14 +15,17 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
+from functools import partial
 from typing import Any, NoReturn
 
 from .hygiene import scrub_descriptors
+from .inherited import defuse
 from .linux import die_with_parent, last_to_be_spared, name_process, thread_names
 from .nanny import live_as_nanny
 from .openmp import pause_openmp
 from .protocol import Channel, Frame
 from .session import Seed, Session
+from .watchdog import limit_address_space
 from .wiring import FarEnds, lay_wires
 
 __all__ = ["live_as_runner"]
@@ -31,18 +34,24 @@ _LOST_POOLS = ("polars-",)
 """Names of threads that a fork loses and their library waits for forever; such a session cannot be frozen."""
 
 
-def live_as_runner(sock: socket.socket, ends: FarEnds, seed: Callable[[], Seed]) -> None:
-    """Be a runner in this fresh fork of a nanny, until the kernel closes `sock`; `seed` makes the session's start."""
-    _Runner(sock, ends, seed).serve()
+def live_as_runner(sock: socket.socket, ends: FarEnds, wish: Frame, seed: Callable[[], Seed]) -> None:
+    """Be a runner in this fresh fork of a nanny, until the kernel closes `sock`; `seed` makes the session's start.
+
+    `wish` is the frame that asked for it: `threads`, `seed` and `address_space` limit what the session may use.
+    """
+    _Runner(sock, ends, wish, seed).serve()
 
 
 class _Runner:
-    def __init__(self, sock: socket.socket, ends: FarEnds, seed: Callable[[], Seed]) -> None:
+    def __init__(self, sock: socket.socket, ends: FarEnds, wish: Frame, seed: Callable[[], Seed]) -> None:
         self._nanny = os.getppid()
         _join("rlm-runner", self._nanny)
+        defuse(threads=wish["threads"], seed=wish["seed"])
         self._children: list[int] = []
         self._channel = Channel(sock)
         self._session = Session(seed(), (ends.stdout, ends.stderr), self._channel, self._open_child)
+        if wish["address_space"] is not None:
+            limit_address_space(wish["address_space"])
         self._channel.send({"op": "ready", "pid": os.getpid()})
 
     def serve(self) -> None:
@@ -58,10 +67,13 @@ class _Runner:
     def _obey(self, frame: Frame) -> None:
         match frame["op"]:
             case "run":
-                if not (frame["checkpoint"] and self._checkpoint(self._session.touched(frame["code"]))):
-                    self._channel.send(self._session.run(frame["code"]))
+                freeze = frame["checkpoint"] and not _has_lost_pools()
+                touched = self._session.prepare(frame["code"], frozen=freeze)
+                if frame["checkpoint"] and self._checkpoint(touched, freeze=freeze):
+                    return
+                self._channel.send(self._session.run(frame["code"]))
             case "park":
-                self._checkpoint([])
+                self._checkpoint([], freeze=not _has_lost_pools())
             case "variables":
                 self._channel.send(self._session.variables())
             case "keep":
@@ -72,9 +84,9 @@ class _Runner:
 
     # ----- checkpoints ---------------------------------------------------------------------------------------
 
-    def _checkpoint(self, touched: list[str]) -> bool:
-        """Freeze a copy; return false in the runner, true in a copy that has taken over."""
-        if any(name.startswith(_LOST_POOLS) for name in thread_names()):
+    def _checkpoint(self, touched: list[str], *, freeze: bool) -> bool:
+        """Freeze a copy, if it can be; return false in the runner, true in a copy that has taken over."""
+        if not freeze:
             self._channel.send({"op": "checkpoint", "pid": 0, "touched": touched})
             return False
         ours, theirs = socket.socketpair()
@@ -92,6 +104,7 @@ class _Runner:
         """Wait as a checkpoint; return when this process, or a fork of it, is to go on as a runner."""
         os.setpgid(0, 0)
         name_process("rlm-checkpoint")
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # visits that end leave no zombie behind
         self._channel.close()
         self._children = []
         asleep = Channel(sock)
@@ -102,31 +115,40 @@ class _Runner:
                 os._exit(0)
             self._reap()
             if frame["op"] == "resume":
-                return self._wake(asleep, self._nanny)
+                return self._wake(asleep)
             if frame["op"] == "adopt":
                 asleep.close()
                 self._become_nanny(frame["fds"][0])
-            if frame["op"] == "branch" and self._fork() == 0:
-                asleep.close()
-                return self._wake(Channel(socket.socket(fileno=frame["fds"][0])), os.getppid())
-            for fd in frame["fds"]:
-                os.close(fd)
+            if frame["op"] == "branch":
+                asleep.send({"op": "branched", "pid": self._receive_visit(frame["fds"])})
 
-    def _wake(self, channel: Channel, parent: int) -> None:
-        _join("rlm-runner", parent)
+    def _wake(self, channel: Channel, pipes: tuple[int, int] = (1, 2)) -> None:
+        _join("rlm-runner", self._nanny)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._children = []
         self._channel = channel
-        self._session.resume(channel)
+        self._session.resume(channel, pipes)
         channel.send({"op": "ready", "pid": os.getpid()})
+
+    def _receive_visit(self, fds: list[int]) -> int:
+        """Fork a branch that goes on from this checkpoint, which itself stays as it is; return its nanny's pid."""
+        ends = FarEnds(socket.socket(fileno=fds[0]), fds[1], fds[2])
+        checkpoint = os.getpid()
+        pid = self._fork()
+        if pid == 0:
+            scrub_descriptors(ends.descriptors)
+            live_as_nanny(checkpoint, ends, self._live_on)
+        ends.close()
+        return pid
 
     def _become_nanny(self, fd: int) -> NoReturn:
         """Take the place of a nanny that was killed: runners are forked from here from now on."""
         ends = FarEnds(socket.socket(fileno=fd), 1, 2)
         live_as_nanny(os.getppid(), ends, self._live_on)
 
-    def _live_on(self, sock: socket.socket, _: FarEnds) -> None:
+    def _live_on(self, sock: socket.socket, ends: FarEnds, _: Frame) -> None:
         self._nanny = os.getppid()
-        self._wake(Channel(sock), self._nanny)
+        self._wake(Channel(sock), (ends.stdout, ends.stderr))
         self.serve()
 
     # ----- processes -----------------------------------------------------------------------------------------
@@ -140,7 +162,7 @@ class _Runner:
         if pid == 0:
             self._channel.close()
             scrub_descriptors(far.descriptors)
-            live_as_nanny(runner, far, lambda sock, ends: live_as_runner(sock, ends, lambda: seed))
+            live_as_nanny(runner, far, partial(live_as_runner, seed=lambda: seed))
         far.close()
         return pid, near.release()
 
@@ -163,6 +185,10 @@ class _Runner:
                 if os.waitpid(pid, os.WNOHANG)[0] == 0:
                     continue
             self._children.remove(pid)
+
+
+def _has_lost_pools() -> bool:
+    return any(name.startswith(_LOST_POOLS) for name in thread_names())
 
 
 def _join(name: str, parent: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .capture import Displays, cell_error, redirect_streams, replace_display
+from .changes import Changes
 from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals
 from .keep import ANSWER, Parcel, Snapshot, pack, preview
 from .protocol import Channel, Frame
@@ -63,6 +64,7 @@ class Session:
         self._shell = branch_shell(seed.namespace)
         reset_history(self._shell)
         self._hook = replace_display(self._shell, self._displays)
+        self._changes = Changes(self._namespace, self._is_users)
         self._scaffold: Scaffold | None = None
         if seed.context is not None:
             self._scaffold = Scaffold(seed.namespace, seed.context[0], lambda: self.channel, open_child)
@@ -73,17 +75,33 @@ class Session:
         context = None if self._scaffold is None else (self._scaffold.context,)
         return Seed(self._namespace, context)
 
-    def resume(self, channel: Channel) -> None:
-        """Go on in another process than before, with a channel of its own."""
+    def resume(self, channel: Channel, pipes: tuple[int, int]) -> None:
+        """Go on in another process than before, with a channel, and perhaps pipes, of its own.
+
+        The streams are made anew in any case: a thread of the old process may have held the old ones' locks.
+        """
         self.channel = channel
-        self._writers = redirect_streams(1, 2)  # a thread of the old process may have held the old streams' locks
+        self._writers = redirect_streams(*pipes)
         if self._scaffold is not None:
             self._scaffold.resumed()
 
     # ----- cells ---------------------------------------------------------------------------------------------
 
+    def prepare(self, code: str, *, frozen: bool) -> list[str]:
+        """Get ready for a cell; return the variables that it may change, sorted.
+
+        `frozen` says whether a checkpoint is forked between this and `run`.
+        """
+        with suppress(Exception):  # a cell that cannot be transformed fails by itself when it runs
+            code = self._shell.transform_cell(code)
+        modules = {n for n, v in self._namespace.items() if isinstance(v, types.ModuleType)}
+        touched = sorted(touched_names(code) - modules - self._scaffold_names)
+        self._changes = Changes(self._namespace, self._is_users, by_pages=frozen)
+        self._changes.before(touched)
+        return touched
+
     def run(self, code: str) -> Frame:
-        """Run a cell and return its `result`."""
+        """Run a cell, after `prepare`, and return its `result`."""
         self._displays.reset()
         for writer in self._writers:
             writer.reset()
@@ -101,6 +119,7 @@ class Session:
             "displays": self._displays.bundles,
             "answer": self._scaffold.describe_answer() if self._scaffold else None,
             "notes": self._scaffold.repair() if self._scaffold else [],
+            "diff": self._changes.after().to_json(),
             "lost": self._flush(),
         }
 
@@ -109,13 +128,6 @@ class Session:
             with suppress(Exception):  # the cell may have closed or replaced it
                 stream.flush()
         return [writer.dropped for writer in self._writers]
-
-    def touched(self, code: str) -> list[str]:
-        """Return the variables that a cell may change, sorted."""
-        with suppress(Exception):  # a cell that cannot be transformed fails by itself when it runs
-            code = self._shell.transform_cell(code)
-        modules = {n for n, v in self._namespace.items() if isinstance(v, types.ModuleType)}
-        return sorted(touched_names(code) - modules - self._scaffold_names)
 
     def variables(self) -> Frame:
         """Return the user-visible variables: name, type and one line about the value."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
-from typing import Any
+import traceback
+import warnings
+from typing import Any, NoReturn
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,6 +20,9 @@ FILE_PREFIX = "<cell "
 """How the file name of a cell starts in tracebacks; the same in every run, so that recordings match."""
 
 
+_INLINE = "module://matplotlib_inline.backend_inline"
+
+
 class _NoProfile(ProfileDir):
     """A profile that creates nothing on disk."""
 
@@ -24,22 +30,54 @@ class _NoProfile(ProfileDir):
         """Create no folders."""
 
 
+class _PlainShell(InteractiveShell):
+    """A shell without a front end."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Have no event loop of a window system, which `%matplotlib inline` asks for all the same."""
+
+
 def branch_shell(namespace: dict[str, Any]) -> Any:
-    """Return the shell whose variables `namespace` holds; if there is none, make one (in the forked child only)."""
-    shell = get_ipython()
+    """Return the shell whose variables `namespace` holds; if there is none, make one (in the branch's process only)."""
+    shell: Any = get_ipython()
     if shell is None or shell.user_ns is not namespace:
-        main = sys.modules["__main__"]
-        shell = InteractiveShell(
-            # A shell's variables must be its module's, or a cell's functions do not see them.
-            user_ns=namespace,
-            user_module=main if vars(main) is namespace else None,
-            profile_dir=_NoProfile(location=tempfile.gettempdir()),
-            config=Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}}),
-        )
+        shell = _new_shell(namespace)
     _name_cells(shell)
-    for show in ("showtraceback", "showsyntaxerror", "showindentationerror"):
-        setattr(shell, show, lambda *_, **__: None)  # the cell's error travels with its result
+    shell.colors = "nocolor"
+    shell.showtraceback = _mention_error
+    shell.showsyntaxerror = shell.showindentationerror = lambda *_, **__: None  # travels with the cell's result
+    shell.debugger = sys.breakpointhook  # what `%debug` calls: it refuses, as every debugger does here
+    shell.ask_exit = _refuse_to_exit
+    warnings.filterwarnings("ignore", "To exit: use")  # how, does not apply here
     return shell
+
+
+def _mention_error(
+    error: Any = None, *_: Any, running_compiled_code: bool = False, exception_only: bool = False, **__: Any
+) -> None:
+    """Print an error that is not the cell's own, which travels with its result: that of a `__repr__`, for example."""
+    if not (running_compiled_code or exception_only):
+        value = error[1] if error else sys.exception()
+        print("".join(traceback.format_exception_only(value)), end="", file=sys.stderr)  # noqa: T201 (it is output)
+
+
+def _refuse_to_exit() -> NoReturn:
+    raise RuntimeError("exit() has no effect here: the session goes on")
+
+
+def _new_shell(namespace: dict[str, Any]) -> InteractiveShell:
+    """Make a shell that is *the* shell of this process: `display`, magics and matplotlib look for that."""
+    if InteractiveShell.initialized():
+        type(InteractiveShell.instance()).clear_instance()
+    os.environ.setdefault("MPLBACKEND", _INLINE)  # as a Jupyter kernel does
+    main = sys.modules["__main__"]
+    return _PlainShell.instance(
+        # A shell's variables must be its module's, or a cell's functions do not see them.
+        user_ns=namespace,
+        user_module=main if vars(main) is namespace else None,
+        profile_dir=_NoProfile(location=tempfile.gettempdir()),
+        config=Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}}),
+    )
 
 
 def _name_cells(shell: Any) -> None:

@@ -17,9 +17,11 @@ import sys
 import types
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from ..errors import BranchError
+from .household import Wish
 from .keep import Parcel, Snapshot, pack, unpack
 from .nanny import live_as_nanny
 from .process import ProcessBranch
@@ -36,14 +38,14 @@ _PRELOADED = ("numpy", "pandas")
 """Libraries that many runners of one nanny will need, and whose import starts no threads that a fork would lose."""
 
 
-def open_spawned(context: Any, shipped: Mapping[str, Any], reason: str) -> ProcessBranch:
-    """Start a branch in a fresh process, with `context` and the variables `shipped` in it. Works on any thread.
+def open_spawned(context: tuple[Any] | None, shipped: Mapping[str, Any], reason: str, wish: Wish) -> ProcessBranch:
+    """Start a branch in a fresh process, with the context, if any, and the variables `shipped`; on any thread.
 
     Raises:
         BranchError: something of it cannot travel; the message names it.
 
     """
-    values = {CONTEXT: context, **shipped}
+    values = {**({} if context is None else {CONTEXT: context[0]}), **shipped}
     parcel = pack(values, Snapshot({}), lambda _: False)
     if parcel.refused:
         os.close(parcel.fd)
@@ -58,7 +60,7 @@ def open_spawned(context: Any, shipped: Mapping[str, Any], reason: str) -> Proce
     facts = {field.name: getattr(parcel, field.name) for field in fields(parcel) if field.name != "fd"}
     preload = [name for name in _PRELOADED if name in sys.modules]
     seed = {"op": "seed", "parcel": facts, "path": sys.path, "preload": preload}
-    return ProcessBranch("spawn", near, Snapshot(values), reason, seed=(seed, parcel.fd))
+    return ProcessBranch("spawn", near, Snapshot(values), reason, wish, seed=(seed, parcel.fd))
 
 
 def _start(far: FarEnds) -> int:
@@ -82,7 +84,7 @@ def _main(kernel: int) -> None:
     sys.path[:] = frame["path"]
     for name in frame["preload"]:
         importlib.import_module(name)
-    live_as_nanny(kernel, ends, lambda sock, wires: live_as_runner(sock, wires, lambda: _unpacked(frame)))
+    live_as_nanny(kernel, ends, partial(live_as_runner, seed=lambda: _unpacked(frame)))
 
 
 def _first_frame(sock: socket.socket) -> Frame:
@@ -97,10 +99,10 @@ def _unpacked(frame: Frame) -> Seed:
     """Return the session's start; the user's variables are those of a fresh `__main__`, as in a notebook."""
     parcel = Parcel(os.dup(frame["fds"][0]), **frame["parcel"])
     values = unpack(parcel, Snapshot({}))
-    context = values.pop(CONTEXT)
+    context = (values.pop(CONTEXT),) if CONTEXT in values else None
     namespace = vars(sys.modules["__main__"])
     namespace.update(values)
-    return Seed(namespace, (context,))
+    return Seed(namespace, context)
 
 
 if __name__ == "__main__":

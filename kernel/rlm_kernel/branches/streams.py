@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 __all__ = ["OutputPipe"]
@@ -13,9 +15,16 @@ _READ_SIZE = 2**16
 
 
 class OutputPipe:
-    """Keeps the first and last 100,000 bytes of what one stream of the running cell printed, and counts the rest."""
+    """Keeps the first and last 100,000 bytes of what one stream of the running cell printed, and counts the rest.
+
+    Attributes:
+        listener: told every piece of text as it comes, in full.
+
+    """
 
     def __init__(self, fd: int) -> None:
+        self.listener: Callable[[str], object] | None = None
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._fd = fd
         os.set_blocking(fd, False)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -32,6 +41,8 @@ class OutputPipe:
         with suppress(BlockingIOError):
             while data := os.read(self._fd, _READ_SIZE):
                 self._total += len(data)
+                if self.listener is not None:
+                    self.listener(self._decode(data))
                 room = _KEPT - len(self._head)
                 self._head += data[:room]
                 self._tail = (self._tail + data[room:])[-_KEPT:]

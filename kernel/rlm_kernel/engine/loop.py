@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from ..branches.process import ProcessBranch
 from ..branches.result import CellResult, GivenAnswer
-from ..errors import BranchError, ModelError
+from ..errors import BranchError, ModelError, SubcallError
 from ..models.client import ModelClient
 from ..models.endpoint import Endpoint
 from ..settings import Settings
@@ -38,6 +38,9 @@ __all__ = ["Trajectory"]
 class Trajectory:
     """One candidate's way to an answer.
 
+    Attributes:
+        answer: the latest answer or draft.
+
     Args:
         question: as the user asked it.
         opening: the first user message, question and card.
@@ -47,6 +50,7 @@ class Trajectory:
         settings: limits.
         emit: records events.
         candidate: its number.
+        depth: 0 for a candidate, 1 for a child of one of its cells, and so on.
 
     """
 
@@ -60,17 +64,18 @@ class Trajectory:
         settings: Settings,
         emit: Callable[[Event], None],
         candidate: int = 0,
+        depth: int = 0,
     ) -> None:
         self._question = question
         self._branch = branch
         self._client = client
-        self._model = endpoint.model
+        self._endpoint = endpoint
+        self._model = endpoint.model if depth == 0 else endpoint.sub_model
         self._settings = settings
         self._emit = emit
         self._candidate = candidate
         self._messages = [_message("system", prompt.SYSTEM), _message("user", opening)]
         self._recorded = 0
-        self._given: GivenAnswer | None = None
         self._subcalls = Subcalls(
             client,
             endpoint.sub_model,
@@ -78,7 +83,10 @@ class Trajectory:
             emit=emit,
             timeout=settings.subcall_timeout,
             concurrency=settings.max_concurrency,
+            descend=self._descend if depth < settings.max_depth else None,
         )
+        self._depth = depth
+        self.answer: GivenAnswer | None = None
 
     async def run(self) -> None:
         """Go on until there is an answer or a reason to stop; the reason is the last event.
@@ -112,6 +120,7 @@ class Trajectory:
             left = limit - iteration
             if reply.blocks:
                 results = await self._run_cells(iteration, reply.blocks)
+                self._branch.name_state(iteration)
                 if results[-1].answer is not None and results[-1].answer.final:
                     return True
                 told = prompt.feedback(results, self._question, limit=self._settings.output_limit, left=left)
@@ -121,6 +130,24 @@ class Trajectory:
                 told = prompt.no_code(self._question, left=left)
             self._messages += [_message("assistant", text), _message("user", told)]
         return False
+
+    async def _descend(self, question: str, card: str, branch: ProcessBranch, emit: Callable[[Event], None]) -> str:
+        """Run the child trajectory of an `rlm_query`, on its own branch; return its answer as text."""
+        await branch.start()
+        child = Trajectory(
+            question,
+            prompt.opening(question, card),
+            branch,
+            self._client,
+            self._endpoint,
+            self._settings,
+            emit,
+            depth=self._depth + 1,
+        )
+        await child.run()
+        if child.answer is None:
+            raise SubcallError("the child found no answer within its turns")
+        return child.answer.text
 
     async def _ask(self, iteration: int) -> str:
         self._emit(ModelCalled(self._candidate, iteration, self._messages[self._recorded :]))
@@ -162,10 +189,11 @@ class Trajectory:
                 result.error,
                 result.seconds,
                 result.rolled_back,
+                result.diff,
             )
         )
-        if result.answer is not None and result.answer != self._given:
-            self._given = result.answer
+        if result.answer is not None and result.answer != self.answer:
+            self.answer = result.answer
             self._emit(AnswerGiven(self._candidate, iteration, **asdict(result.answer)))
         return result
 

@@ -28,6 +28,8 @@ with your own eyes only small pieces.
 - Where reading text needs judgement, ask a sub model from code: `llm_query(prompt)` returns its reply as a str; \
 `llm_query_batched(prompts)` asks many at once and returns the replies in order. Each prompt must contain the text \
 it is about: the sub model sees nothing else. A piece of up to 100,000 characters is fine.
+- `rlm_query(question, context=value)` gives a whole question about `value` to a helper that works as you do, in a \
+copy of this session; it returns the answer as a str.
 - Each cell has a time limit. A cell that runs over it is killed and everything it changed is undone; earlier \
 variables stay.
 

@@ -18,6 +18,7 @@ __all__ = [
     "CellEnded",
     "CellError",
     "CellStarted",
+    "ChildEvent",
     "Event",
     "Kept",
     "KeptName",
@@ -166,7 +167,7 @@ class CellStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class SubcallStarted(Event):
-    """The running cell asks the sub model; `batch` groups the calls of one `llm_query_batched`."""
+    """The running cell asks the sub model, or a child (`rlm_query`); `batch` groups one `llm_query_batched`."""
 
     type: ClassVar[str] = "subcall_started"
     candidate: int
@@ -174,6 +175,17 @@ class SubcallStarted(Event):
     batch: int | None
     model: str
     prompt: str
+    kind: str = "llm_query"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEvent(Event):
+    """Something that happened in the child trajectory of an `rlm_query`: its own event, as JSON."""
+
+    type: ClassVar[str] = "child_event"
+    candidate: int
+    subcall: int
+    event: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +203,11 @@ class SubcallEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class CellEnded(Event):
-    """What the cell left: streams as the model can see them, rich displays as MIME bundles, the names rolled back."""
+    """What the cell left: streams, rich displays as MIME bundles, the names rolled back, and what it changed.
+
+    `diff` holds lists `added`, `rebound`, `changed` (in place) and `removed` of `VariableChange`; see
+    `branches.changes`.
+    """
 
     type: ClassVar[str] = "cell_ended"
     candidate: int
@@ -204,6 +220,7 @@ class CellEnded(Event):
     error: CellError | None
     seconds: float
     rolled_back: list[str] = field(default_factory=list)
+    diff: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

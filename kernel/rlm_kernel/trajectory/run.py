@@ -11,26 +11,39 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
+from ..errors import BranchError
 from . import events as ev
 from .events import CellError, KeptName, Message, Outcome, RefusedName, Status, Usage
 
-__all__ = ["Answer", "Candidate", "Cell", "Iteration", "Run", "SubCall"]
+__all__ = ["Answer", "Candidate", "Cell", "Iteration", "Run", "SubCall", "TimeTravel"]
+
+
+class TimeTravel(Protocol):
+    """Where the states of a run can be visited."""
+
+    def at(self, iteration: int, candidate: int) -> Any:
+        """Return the state after an iteration of a candidate."""
 
 
 @dataclass
 class SubCall:
-    """One `llm_query`: prompt in, text or error out. `seconds` is `None` while it is pending."""
+    """One sub-call: prompt in, text or error out; an `rlm_query` also has the run of its `child`.
+
+    `seconds` is `None` while it is pending.
+    """
 
     index: int
     batch: int | None
     model: str
     prompt: str
+    kind: str = "llm_query"
     text: str = ""
     error: str = ""
     usage: Usage = field(default_factory=Usage)
     seconds: float | None = None
+    child: Run | None = None
 
 
 @dataclass
@@ -46,6 +59,7 @@ class Cell:
     error: CellError | None = None
     seconds: float = 0.0
     rolled_back: list[str] = field(default_factory=list)
+    diff: dict[str, Any] = field(default_factory=dict)
     subcalls: list[SubCall] = field(default_factory=list)
 
 
@@ -98,9 +112,10 @@ class Candidate:
 
     @property
     def usage(self) -> Usage:
-        """Tokens and money of the model turns and all sub-calls."""
+        """Tokens and money of the model turns, all sub-calls and their children."""
         total = sum((i.usage for i in self.iterations), Usage())
-        return sum((s.usage for s in self.subcalls), total)
+        total = sum((s.usage for s in self.subcalls), total)
+        return sum((s.child.usage for s in self.subcalls if s.child), total)
 
 
 @dataclass
@@ -145,6 +160,7 @@ class Run:
     refused: list[RefusedName] = field(default_factory=list)
     answer_object: tuple[Any] | None = field(default=None, compare=False, repr=False)
     journal_path: str = field(default="", compare=False)
+    moments: TimeTravel | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def fold(cls, happened: Iterable[ev.Event]) -> Run:
@@ -195,6 +211,23 @@ class Run:
         """Tokens and money of all candidates, winners and losers."""
         return sum((c.usage for c in self.candidates), Usage())
 
+    def at(self, iteration: int, candidate: int | None = None) -> Any:
+        """Return the session as it was after `iteration` (0: before the first), to look at and try things in.
+
+        The result, a `moments.Moment`, has `vars()`, `eval(expression)`, `run(code)` and `keep(*names)`.
+
+        Args:
+            iteration: whose end is meant.
+            candidate: by default the winner.
+
+        Raises:
+            BranchError: this run has no checkpoints, for example because it was loaded from a journal.
+
+        """
+        if self.moments is None:
+            raise BranchError("This run has no checkpoints.", "they last as long as the kernel; run the question again")
+        return self.moments.at(iteration, (self.winner or 0) if candidate is None else candidate)
+
     def __repr__(self) -> str:
         answer = self.text if len(self.text) <= 200 else f"{self.text[:200]}…"
         return f"<Run {self.id} {self.status}: {answer or self.stop_reason}>"
@@ -241,20 +274,27 @@ class Run:
     @apply.register
     def _(self, e: ev.SubcallStarted) -> None:
         cell = self._turn(e.candidate).cells[-1]
-        cell.subcalls.append(SubCall(e.subcall, e.batch, e.model, e.prompt))
+        cell.subcalls.append(SubCall(e.subcall, e.batch, e.model, e.prompt, e.kind))
+
+    @apply.register
+    def _(self, e: ev.ChildEvent) -> None:
+        call = self._subcall(e.candidate, e.subcall)
+        happened = ev.event_from_json(e.event)
+        if call is not None and happened is not None:
+            call.child = call.child or Run()
+            call.child.apply(happened)
 
     @apply.register
     def _(self, e: ev.SubcallEnded) -> None:
-        for call in reversed(self._turn(e.candidate).cells[-1].subcalls):
-            if call.index == e.subcall:
-                call.text, call.error, call.usage, call.seconds = e.text, e.error, e.usage, e.seconds
-                return
+        call = self._subcall(e.candidate, e.subcall)
+        if call is not None:
+            call.text, call.error, call.usage, call.seconds = e.text, e.error, e.usage, e.seconds
 
     @apply.register
     def _(self, e: ev.CellEnded) -> None:
         cell = self._turn(e.candidate).cells[-1]
         cell.outcome, cell.stdout, cell.stderr, cell.displays = e.outcome, e.stdout, e.stderr, e.displays
-        cell.error, cell.seconds, cell.rolled_back = e.error, e.seconds, e.rolled_back
+        cell.error, cell.seconds, cell.rolled_back, cell.diff = e.error, e.seconds, e.rolled_back, e.diff
 
     @apply.register
     def _(self, e: ev.AnswerGiven) -> None:
@@ -277,3 +317,7 @@ class Run:
 
     def _turn(self, candidate: int) -> Iteration:
         return self.candidates[candidate].iterations[-1]
+
+    def _subcall(self, candidate: int, index: int) -> SubCall | None:
+        calls = reversed(self._turn(candidate).cells[-1].subcalls)
+        return next((call for call in calls if call.index == index), None)

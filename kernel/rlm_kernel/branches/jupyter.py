@@ -1,0 +1,305 @@
+"""A branch whose process is any Jupyter kernel: `branch=kernel:<kernelspec>`.
+
+Nothing is shared with that process. The context and the variables that the user lists are sent there once; what a cell
+asks of the notebook's side comes back through the kernel's own `input()`. There are no checkpoints either: to go back,
+the kernel is killed, a new one started, the values sent again, and the good cells so far run again, with the replies
+that their calls got the first time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+from ..errors import BranchDied, BranchError, KeepError, ProtocolError, RLMError
+from ..trajectory.events import CellError, Outcome
+from .clock import CellClock
+from .jupyter_output import CellOutput
+from .jupyter_process import Answer
+from .jupyter_session import JupyterSession
+from .keep import Parcel, Snapshot, pack
+from .process import Serve
+from .replay import Take, Tape
+from .result import CellResult, GivenAnswer
+from .scaffold import SCAFFOLD_NAMES
+from .values import touched_names
+
+__all__ = ["JupyterBranch"]
+
+_AGAIN_LIMIT = 120.0
+"""Seconds that a good cell may take when it is run again."""
+
+
+class JupyterBranch:
+    """One session for cells on a Jupyter kernel. Use it on one event loop, between `start` and `aclose`.
+
+    Args:
+        spec: the name of an installed kernelspec, of a Python kernel.
+        shipped: the values that the session starts with, by name; `context` among them. They are packed here and now,
+            so what happens to them later does not reach the session.
+        reason: why this kind was chosen, in words.
+
+    Attributes:
+        kind: `kernel:` and the kernelspec's name.
+        reason: as given.
+        snapshot: what a parcel from here refers to by name: nothing.
+
+    """
+
+    def __init__(self, spec: str, shipped: dict[str, Any], reason: str) -> None:
+        self.kind = f"kernel:{spec}"
+        self.reason = reason
+        self.snapshot = Snapshot({})
+        self._spec = spec
+        self._shipped = shipped
+        self._freight = pack(shipped, self.snapshot, lambda _: False)
+        self._session: JupyterSession | None = None
+        self._output = CellOutput()
+        self._tape = Tape()
+        self._modules: set[str] = set()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Start the kernel, and send it what the session starts with.
+
+        Raises:
+            BranchError: there is no such kernel, or a value cannot go there; it is named.
+            BranchDied: the kernel did not come up.
+
+        """
+        if self._freight.refused:
+            raise self._cannot_go({row["name"]: row["reason"] for row in self._freight.refused})
+        try:
+            await self._open()
+        except ProtocolError:
+            raise self._cannot_go(await self._unloadable()) from None
+
+    # ----- cells ---------------------------------------------------------------------------------------------
+
+    async def run(self, code: str, *, timeout: float, serve: Serve, **_: object) -> CellResult:
+        """Run one cell, at most `timeout` seconds of its own time; a cell that is killed is rolled back.
+
+        Raises:
+            BranchDied: the session is lost, and could not be brought back.
+            asyncio.CancelledError: the caller was cancelled; the kernel has been killed.
+
+        """
+        try:
+            notes = await self._recover()
+            take = Take(code)
+            result = await self._run(take, timeout, serve)
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        if result.outcome in ("ok", "error"):
+            self._tape.add(take, result.outcome)
+        return replace(result, notes=notes + result.notes)
+
+    async def evaluate(self, expression: str, timeout: float) -> CellResult:
+        """Evaluate an expression in the session, without sub-calls.
+
+        Raises:
+            BranchDied, asyncio.CancelledError: as for `run`.
+
+        """
+
+        async def refuse(*_: object) -> None:
+            raise BranchError("no sub-calls are answered here")
+
+        try:
+            return await self._run(Take(expression), timeout, refuse)
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+
+    async def variables(self) -> list[dict[str, str]]:
+        """Return the session's variables: name, type and one line about the value."""
+        return await self._alive().variables()
+
+    def output_so_far(self) -> tuple[str, str]:
+        """Return what the cell that was stopped had printed: (stdout, stderr)."""
+        return self._output.printed()
+
+    async def _run(self, take: Take, timeout: float, serve: Serve) -> CellResult:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._output = CellOutput()
+        outcome: Outcome
+        try:
+            clock = CellClock(timeout)
+            async with clock.deadline:
+                report = await self._alive().perform(take.code, _recording(take, serve, clock), self._output)
+            return self._finished(report, loop.time() - started)
+        except TimeoutError:
+            outcome, message = "timeout", f"it ran longer than {timeout:g} s"
+        except BranchDied as death:
+            outcome, message = "died", death.message
+        except (ProtocolError, LookupError, TypeError, ValueError):
+            outcome, message = "died", "it broke the session's own part of the kernel"
+        seconds = loop.time() - started
+        stdout, stderr = self.output_so_far()
+        notes = await self._roll_back([])
+        return CellResult(
+            outcome=outcome,
+            seconds=seconds,
+            stdout=stdout,
+            stderr=stderr,
+            error=CellError(type=outcome, message=message, traceback=""),
+            rolled_back=self._touched(take.code),
+            notes=notes,
+        )
+
+    def _finished(self, report: dict[str, Any], seconds: float) -> CellResult:
+        self._modules = set(report["modules"])
+        shown, given = self._output.displays, report["answer"]
+        stdout, stderr = self.output_so_far()
+        return CellResult(
+            outcome=report["outcome"],
+            seconds=seconds,
+            stdout=stdout,
+            stderr=stderr,
+            value_text=shown.value_text,
+            displays=shown.bundles,
+            error=report["error"] or self._output.error,
+            answer=GivenAnswer(**given) if given else None,
+            notes=report["notes"],
+        )
+
+    def _touched(self, code: str) -> list[str]:
+        with suppress(SyntaxError):  # it fails by itself when it runs
+            code = TransformerManager().transform_cell(code)
+        return sorted(touched_names(code) - self._modules - set(SCAFFOLD_NAMES))
+
+    # ----- going back ----------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        """Go on with a fresh session, on a new kernel, that has what was shipped."""
+        if self._session is not None:
+            await self._session.close()
+        self._session = JupyterSession(self._spec)
+        await self._session.open()
+        await self._session.load(self._freight)
+
+    async def _recover(self) -> list[str]:
+        """If the kernel died since the last cell, go back to before that cell; return notes on what was lost."""
+        if not self._alive().death or not self._tape.takes:
+            return []
+        return await self._roll_back([self._lost(self._tape.takes.pop(), "the kernel died after its cell")])
+
+    async def _roll_back(self, notes: list[str]) -> list[str]:
+        """Begin anew and run the good cells again; return `notes` and one for each that was not the same this time."""
+        while True:
+            try:
+                await self._open()
+            except ProtocolError as error:
+                raise BranchDied(f"The kernel could not be set up again: {error.message}") from error
+            changed = list[str]()
+            fatal = await self._replay(changed)
+            if fatal is None:
+                return notes + changed
+            self._tape.takes.remove(fatal)
+            notes.append(self._lost(fatal, "its cell did not end when it was run again"))
+
+    async def _replay(self, changed: list[str]) -> Take | None:
+        """Run the good cells again; return the one that took the kernel with it, if any."""
+        for take in self._tape.takes:
+            played = take.copy()
+            try:
+                async with asyncio.timeout(_AGAIN_LIMIT):
+                    report = await self._alive().perform(take.code, _playing(played), CellOutput())
+            except (TimeoutError, BranchDied, ProtocolError):
+                return take
+            self._modules = set(report["modules"])
+            if report["outcome"] != take.outcome:
+                changed.append(self._lost(take, "its cell ended differently when it was run again"))
+            elif played.calls:
+                changed.append(self._lost(take, "its cell asked something else when it was run again"))
+        return None
+
+    def _alive(self) -> JupyterSession:
+        if self._session is None:
+            raise BranchDied("The branch is not running.")
+        return self._session
+
+    def _lost(self, take: Take, why: str) -> str:
+        names = ", ".join(f"`{name}`" for name in self._touched(take.code)) or "what an earlier cell did"
+        return f"Note: {names} could not be restored: {why}."
+
+    # ----- what cannot go there ------------------------------------------------------------------------------
+
+    async def _unloadable(self) -> dict[str, str]:
+        """Send the values one by one, and return those that the kernel cannot load, with the reason."""
+        reasons = dict[str, str]()
+        for name, value in self._shipped.items():
+            parcel = pack({name: value}, self.snapshot, lambda _: False)
+            try:
+                await self._alive().load(parcel)
+            except ProtocolError as error:
+                reasons[name] = error.message
+            finally:
+                os.close(parcel.fd)
+        return reasons
+
+    def _cannot_go(self, reasons: dict[str, str]) -> BranchError:
+        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        return BranchError(
+            f"Not everything can be sent to the kernel {self._spec!r}. {told}",
+            "send plain data, or install there what it is made of",
+        )
+
+    # ----- keeping and closing -------------------------------------------------------------------------------
+
+    async def keep(self, names: str) -> Parcel:
+        """Pack the answer and the variables that `names` means (`none`, `new`, `all`, or a list) for the notebook.
+
+        Raises:
+            KeepError: the kernel died, took too long over it, or cannot do it.
+
+        """
+        try:
+            return await self._alive().keep(names)
+        except BranchError as error:
+            raise KeepError("The variables could not be packed.", "keep fewer of them: keep=name1,name2") from error
+
+    def kill(self) -> None:
+        """Kill the kernel and all it started on this machine, at once; `aclose` is still to come."""
+        if self._session is not None:
+            self._session.kill()
+
+    async def aclose(self) -> None:
+        """Kill the kernel, wherever it is, and close every descriptor. Closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        os.close(self._freight.fd)
+        if self._session is not None:
+            await self._session.close()
+
+
+def _recording(take: Take, serve: Serve, clock: CellClock) -> Answer:
+    """Answer calls with what `serve` says, outside the cell's time, and put them down in `take`."""
+
+    async def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        with clock.paused():
+            try:
+                reply = {"value": await serve(name, arguments)}
+            except RLMError as error:
+                reply = {"error": str(error)}
+        take.calls.append((name, arguments, reply))
+        return reply
+
+    return answer
+
+
+def _playing(take: Take) -> Answer:
+    """Answer calls with what they were answered before."""
+
+    async def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return take.reply_to(name, arguments)
+
+    return answer

@@ -1,0 +1,165 @@
+"""A session on a Jupyter kernel, from the notebook's side: what `bootstrap` and `jupyter_cargo` do there, asked here.
+
+Whatever is asked is a line of code that runs silently in the kernel. It answers by calls, as a cell's sub-calls do, so
+no formatter and no output of the kernel's stands between the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from importlib.resources import files
+from typing import Any
+
+from ..errors import BranchDied, ProtocolError
+from .bootstrap import HERE, SENT
+from .jupyter_cargo import PIECE
+from .jupyter_output import CellOutput
+from .jupyter_process import Answer, KernelProcess
+from .keep import Parcel
+
+__all__ = ["JupyterSession"]
+
+_LIMIT = 120.0
+"""Seconds that the kernel may take for one thing that we ask of it."""
+
+_BOOT = """\
+def _rlm_boot(modules, file):
+    import functools, sys, types
+    for name in ("_rlm", "_rlm.engine", "_rlm.branches"):
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = []
+    for name, source in modules:
+        module = sys.modules["_rlm." + name] = types.ModuleType("_rlm." + name)
+        module.__package__ = module.__name__.rpartition(".")[0]
+        exec(compile(source, file, "exec"), vars(module))
+    del globals()["_rlm_boot"]
+    session = sys.modules["_rlm.branches.bootstrap"].Session(globals())
+    cargo = sys.modules["_rlm.branches.jupyter_cargo"]
+    commands = {{name: functools.partial(getattr(cargo, name), session) for name in ("keep", "load", "variables")}}
+    vars(sys.modules["_rlm"]).update(commands, report=session.report)
+_rlm_boot({modules!r}, {file!r})
+"""
+
+
+class JupyterSession:
+    """One kernel with the far side in it. Between `open` and `close`, whatever asks the kernel may raise `BranchDied`.
+
+    Args:
+        spec: the name of an installed kernelspec.
+
+    """
+
+    def __init__(self, spec: str) -> None:
+        self._process = KernelProcess(spec)
+
+    @property
+    def death(self) -> str:
+        """How the kernel died, in words; empty while it lives."""
+        return self._process.death
+
+    async def open(self) -> None:
+        """Start the kernel, and send the far side over.
+
+        Raises:
+            BranchError: there is no such kernelspec.
+            BranchDied: the kernel does not come up, or cannot run the far side.
+
+        """
+        await self._process.start()
+        root = files(__package__.partition(".")[0])
+        modules = [(name, root.joinpath(f"{name.replace('.', '/')}.py").read_text("utf-8")) for name in SENT]
+        try:
+            await self._execute(_BOOT.format(modules=modules, file=HERE), _nothing)
+        except ProtocolError as error:
+            raise BranchDied(f"A branch needs a Python kernel, and this one says: {error.message}") from None
+
+    async def load(self, freight: Parcel) -> None:
+        """Send values over and make them the session's; the parcel can be sent again.
+
+        Raises:
+            ProtocolError: the kernel cannot load them; the message says why.
+
+        """
+
+        async def fetch(_: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            return {"value": base64.b64encode(os.pread(freight.fd, PIECE, arguments["offset"])).decode("ascii")}
+
+        size = os.fstat(freight.fd).st_size
+        await self._command(f"load({freight.pickle_size}, {freight.buffers}, {size})", fetch)
+
+    async def perform(self, code: str, answer: Answer, output: CellOutput) -> dict[str, Any]:
+        """Run a cell, and return what it left behind (see `bootstrap.Session.report`) and its `outcome`.
+
+        Raises:
+            ProtocolError: the cell broke the far side.
+
+        """
+        reply = await self._process.execute(code, answer, output)
+        failed = reply["status"] != "ok"
+        return {**await self._told(f"report({failed})"), "outcome": "error" if failed else "ok"}
+
+    async def variables(self) -> list[dict[str, str]]:
+        """Return the session's variables: name, type and one line about the value."""
+        rows: list[dict[str, str]] = (await self._told("variables()"))["variables"]
+        return rows
+
+    async def keep(self, names: str) -> Parcel:
+        """Pack the answer and the variables that `names` means (`none`, `new`, `all`, or a list).
+
+        Raises:
+            ProtocolError: the kernel cannot pack them.
+
+        """
+        fd = os.memfd_create("rlm-keep")
+        told: dict[str, Any] = {}
+
+        async def hear(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            if name == "piece":
+                os.write(fd, base64.b64decode(arguments["data"]))
+            else:
+                told.update(arguments)
+            return {"value": None}
+
+        try:
+            await self._command(f"keep({names!r})", hear)
+            return Parcel(fd, buffers=[], **told)
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def kill(self) -> None:
+        """Kill the kernel and all it started on this machine, at once; `close` is still to come."""
+        self._process.kill()
+
+    async def close(self) -> None:
+        """Kill the kernel, wherever it is, and close all that belongs to it. Closing twice is harmless."""
+        await self._process.close()
+
+    async def _told(self, command: str) -> dict[str, Any]:
+        """Give a command, and return the arguments of the one call that answers it."""
+        told: dict[str, Any] = {}
+
+        async def hear(_: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            told.update(arguments)
+            return {"value": None}
+
+        await self._command(command, hear)
+        return told
+
+    async def _command(self, command: str, answer: Answer) -> None:
+        await self._execute(f'__import__("_rlm").{command}  # {HERE}', answer)
+
+    async def _execute(self, code: str, answer: Answer) -> None:
+        try:
+            async with asyncio.timeout(_LIMIT):
+                reply = await self._process.execute(code, answer)
+        except TimeoutError:
+            raise ProtocolError(f"The kernel did not answer within {_LIMIT:g} s") from None
+        if reply["status"] != "ok":
+            raise ProtocolError(f"{reply['ename']}: {reply['evalue']}")
+
+
+async def _nothing(name: str, _: dict[str, Any]) -> dict[str, Any]:
+    return {"error": f"nothing answers {name} here"}
