@@ -104,6 +104,7 @@ class Displays:
     def reset(self) -> None:
         """Forget them: a new cell starts."""
         self._shown: list[_Shown] = []
+        self._left = _DISPLAYS_LIMIT
         self._clear_next = False
         self.value_text = ""
 
@@ -124,7 +125,7 @@ class Displays:
         """Replace what is shown under this id; what an earlier cell showed cannot be reached, and is shown anew."""
         places = [place for place, shown in enumerate(self._shown) if shown.display_id == display_id]
         for place in places:
-            self._shown[place].size = 0
+            self._left += self._shown[place].size
             self._shown[place] = self._fitting(data, display_id)
         if not places:
             self.add(data, display_id)
@@ -134,16 +135,17 @@ class Displays:
         self._clear_next = wait
         if not wait:
             self._shown = []
+            self._left = _DISPLAYS_LIMIT
 
     def _fitting(self, data: dict[str, Any], display_id: str | None) -> _Shown:
-        left = _DISPLAYS_LIMIT - sum(shown.size for shown in self._shown)
         fitting = _Shown({}, display_id, size=0)
         for mime, raw in data.items():
             value = _jsonable(mime, raw)
             size = len(mime) + len(json.dumps(value))
-            if mime != _WIDGET and fitting.size + size <= left:
+            if mime != _WIDGET and size <= self._left:
                 fitting.bundle[mime] = value
                 fitting.size += size
+                self._left -= size
         return fitting
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Hashable
 from contextlib import suppress
@@ -141,21 +142,35 @@ class Household:
             checkpoint.close()
 
     async def roll_back(self) -> bool:
-        """Kill the runner and all it started, and go on from the checkpoint; false if there is none."""
+        """Kill the runner and all it started, and go on from the checkpoint; false if there is none that does."""
         checkpoint, self.checkpoint = self.checkpoint, None
         self._kill_all([checkpoint] if checkpoint else [])
-        if self.runner is not None:
-            self.runner.close()
-        self.runner = checkpoint
+        self._drop_runner()
         if checkpoint is None:
             return False
         self.labels = self._checkpoint_labels
-        if self._graves.nanny_gone:
-            await self._adopt_nanny(checkpoint)
-        else:
-            await checkpoint.send({"op": "resume"})
-            await self._await_ready(checkpoint)
+        self.runner = checkpoint
+        try:
+            if self._graves.nanny_gone:
+                await self._adopt_nanny(checkpoint)
+            else:
+                await checkpoint.send({"op": "resume"})
+                await self._await_ready(checkpoint)
+        except BranchDied:
+            if self._graves.nanny_gone:
+                raise
+            self._drop_runner()
+            return False
         return True
+
+    def _drop_runner(self) -> None:
+        if self.runner is not None:
+            if self.runner.pid is not None and self._graves.nanny_gone:
+                with suppress(ProcessLookupError):
+                    os.kill(self.runner.pid, signal.SIGKILL)
+            self.runner.await_death()
+            self.runner.close()
+            self.runner = None
 
     async def _adopt_nanny(self, checkpoint: Link) -> None:
         """Let a checkpoint take the place of the nanny, and start a runner from there."""

@@ -9,7 +9,6 @@ that their calls got the first time.
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -19,10 +18,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 from ..errors import BranchDied, BranchError, KeepError, ProtocolError, RLMError
 from ..trajectory.events import CellError, Outcome
 from .clock import CellClock
+from .jupyter_freight import Freight
 from .jupyter_output import CellOutput
 from .jupyter_process import Answer
 from .jupyter_session import JupyterSession
-from .keep import Parcel, Snapshot, pack
+from .keep import Parcel, Snapshot
 from .process import Serve
 from .replay import Take, Tape
 from .result import CellResult, GivenAnswer
@@ -56,8 +56,7 @@ class JupyterBranch:
         self.reason = reason
         self.snapshot = Snapshot({})
         self._spec = spec
-        self._shipped = shipped
-        self._freight = pack(shipped, self.snapshot, lambda _: False)
+        self._freight = Freight(shipped)
         self._session: JupyterSession | None = None
         self._output = CellOutput()
         self._tape = Tape()
@@ -72,12 +71,7 @@ class JupyterBranch:
             BranchDied: the kernel did not come up.
 
         """
-        if self._freight.refused:
-            raise self._cannot_go({row["name"]: row["reason"] for row in self._freight.refused})
-        try:
-            await self._open()
-        except ProtocolError:
-            raise self._cannot_go(await self._unloadable()) from None
+        await self._open()
 
     # ----- cells ---------------------------------------------------------------------------------------------
 
@@ -89,16 +83,11 @@ class JupyterBranch:
             asyncio.CancelledError: the caller was cancelled; the kernel has been killed.
 
         """
-        try:
-            notes = await self._recover()
-            take = Take(code)
-            result = await self._run(take, timeout, serve)
-        except asyncio.CancelledError:
-            self.kill()
-            raise
+        take = Take(code)
+        result = await self._run(take, timeout, serve)
         if result.outcome in ("ok", "error"):
             self._tape.add(take, result.outcome)
-        return replace(result, notes=notes + result.notes)
+        return result
 
     async def evaluate(self, expression: str, timeout: float) -> CellResult:
         """Evaluate an expression in the session, without sub-calls.
@@ -111,11 +100,7 @@ class JupyterBranch:
         async def refuse(*_: object) -> None:
             raise BranchError("no sub-calls are answered here")
 
-        try:
-            return await self._run(Take(expression), timeout, refuse)
-        except asyncio.CancelledError:
-            self.kill()
-            raise
+        return await self._run(Take(expression), timeout, refuse)
 
     async def variables(self) -> list[dict[str, str]]:
         """Return the session's variables: name, type and one line about the value."""
@@ -126,6 +111,15 @@ class JupyterBranch:
         return self._output.printed()
 
     async def _run(self, take: Take, timeout: float, serve: Serve) -> CellResult:
+        try:
+            notes = await self._recover()
+            result = await self._attempt(take, timeout, serve)
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        return replace(result, notes=notes + result.notes)
+
+    async def _attempt(self, take: Take, timeout: float, serve: Serve) -> CellResult:
         loop = asyncio.get_running_loop()
         started = loop.time()
         self._output = CellOutput()
@@ -183,7 +177,7 @@ class JupyterBranch:
             await self._session.close()
         self._session = JupyterSession(self._spec)
         await self._session.open()
-        await self._session.load(self._freight)
+        await self._freight.send(self._session)
 
     async def _recover(self) -> list[str]:
         """If the kernel died since the last cell, go back to before that cell; return notes on what was lost."""
@@ -196,7 +190,7 @@ class JupyterBranch:
         while True:
             try:
                 await self._open()
-            except ProtocolError as error:
+            except BranchError as error:
                 raise BranchDied(f"The kernel could not be set up again: {error.message}") from error
             changed = list[str]()
             fatal = await self._replay(changed)
@@ -230,28 +224,6 @@ class JupyterBranch:
         names = ", ".join(f"`{name}`" for name in self._touched(take.code)) or "what an earlier cell did"
         return f"Note: {names} could not be restored: {why}."
 
-    # ----- what cannot go there ------------------------------------------------------------------------------
-
-    async def _unloadable(self) -> dict[str, str]:
-        """Send the values one by one, and return those that the kernel cannot load, with the reason."""
-        reasons = dict[str, str]()
-        for name, value in self._shipped.items():
-            parcel = pack({name: value}, self.snapshot, lambda _: False)
-            try:
-                await self._alive().load(parcel)
-            except ProtocolError as error:
-                reasons[name] = error.message
-            finally:
-                os.close(parcel.fd)
-        return reasons
-
-    def _cannot_go(self, reasons: dict[str, str]) -> BranchError:
-        told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        return BranchError(
-            f"Not everything can be sent to the kernel {self._spec!r}. {told}",
-            "send plain data, or install there what it is made of",
-        )
-
     # ----- keeping and closing -------------------------------------------------------------------------------
 
     async def keep(self, names: str) -> Parcel:
@@ -276,7 +248,7 @@ class JupyterBranch:
         if self._closed:
             return
         self._closed = True
-        os.close(self._freight.fd)
+        self._freight.close()
         if self._session is not None:
             await self._session.close()
 

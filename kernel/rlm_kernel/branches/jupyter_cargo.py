@@ -75,7 +75,8 @@ def keep(session: Session, names: str) -> None:
     for start in range(0, len(body), PIECE):
         call("piece", data=base64.b64encode(body[start : start + PIECE]).decode("ascii"))
     kept = [_described(n, v) for n, v in wanted.items() if n != _ANSWER]
-    call("kept", pickle_size=len(body), kept=kept, refused=refused)
+    removed = [n for n in session.shipped if n not in session.namespace] if names == "all" else []
+    call("kept", pickle_size=len(body), kept=kept, refused=refused, removed=removed)
 
 
 # ----- which -----------------------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def _preview(value: Any) -> str:
 # ----- how -------------------------------------------------------------------------------------------------------
 
 
-class _Packer(_pickling.Pickler):  # type: ignore[misc,name-defined]  # dill has no types
+class _Packer(_pickling.Pickler):  # type: ignore[misc]  # dill has no types
     """Refuses what would arrive as the mere name of something that only this process has."""
 
     def reducer_override(self, obj: Any) -> Any:

@@ -33,12 +33,13 @@ class CellOutput:
         """Take in one message; kinds that show nothing are passed over."""
         if kind == "stream":
             self._streams[content["name"]].write(content["text"])
-        elif kind in ("display_data", "update_display_data", "execute_result"):
-            self.displays.add(content["data"])
+        elif kind in ("display_data", "execute_result", "update_display_data"):
+            show = self.displays.update if kind == "update_display_data" else self.displays.add
+            show(content["data"], content.get("transient", {}).get("display_id"))
             if kind == "execute_result":
                 self.displays.value_text = clip(str(content["data"].get("text/plain", "")), _KEPT)
         elif kind == "clear_output":
-            self.displays.bundles = []
+            self.displays.clear(wait=content["wait"])
         elif kind == "error":
             text = _COLOUR.sub("", "\n".join(content["traceback"]))
             self.error = CellError(type=content["ename"], message=clip(content["evalue"], 2_000), traceback=text)

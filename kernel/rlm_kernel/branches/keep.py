@@ -10,8 +10,8 @@ What is kept *replaces the binding*. A frame that the branch changed in place co
 a second name of the user for the old frame (`other = df`) keeps the old one, unless it is kept as well: `keep=all` does
 that, since the branch changed it under both names.
 
-The same way leads into a process that was not forked from this one: both sides take `Snapshot(namespace,
-shared=False)`, which knows nothing but the namespace itself, and everything goes by value.
+The same way leads into a process that was not forked from this one. With a snapshot that holds no values everything
+goes by value, classes and functions included; afterwards both sides have what was shipped, and that is their snapshot.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,13 +31,10 @@ from .fingerprints import fingerprint
 from .picklers import GLOBALS, dump, load
 from .refusals import refusal
 
-__all__ = ["ANSWER", "CONTEXT", "Parcel", "Snapshot", "fingerprint", "pack", "preview", "unpack"]
+__all__ = ["ANSWER", "Parcel", "Snapshot", "fingerprint", "pack", "preview", "unpack"]
 
 ANSWER = ""
 """The key under which the answer travels; no variable can be called that."""
-
-CONTEXT = "(context)"
-"""Stands for the context, which need not have a name among the user's variables."""
 
 _ALIGNMENT = 64
 _SHORT = 1_000
@@ -47,30 +44,35 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 class Snapshot:
-    """The namespace at the moment of the fork; holds its objects alive so that their ids stay theirs.
+    """What the process at the other end has as well, by name; holds the objects alive so that their ids stay theirs.
 
     Args:
-        namespace: the live namespace.
-        context: the value a question is about.
-        shared: whether the process at the other end has these objects too, because one was forked from the other.
+        values: the variables as they are now, on both sides: at the moment of the fork the whole namespace.
+        namespace: the live namespace, where there is one. It stands for its counterpart at the other end: functions
+            that cells define get it as their globals. Give it on both sides or on neither.
 
     Attributes:
-        namespace: the live namespace.
-        values: its variables as they were.
+        values: the variables as they were.
+        namespace: as given.
         ids: the name of every object that the other process has too, by `id`.
 
     """
 
-    def __init__(self, namespace: dict[str, Any], context: Any = None, *, shared: bool = True) -> None:
+    def __init__(self, values: Mapping[str, Any], namespace: dict[str, Any] | None = None) -> None:
+        self.values = dict(values)
         self.namespace = namespace
-        self.values = dict(namespace) if shared else {}
-        self._context = context if shared else None
-        kinds = {kind: name for name, value in self.values.items() if (kind := type(value)).__module__ == "__main__"}
-        bases = ((f"{name}:{n}", base) for kind, name in kinds.items() for n, base in enumerate(kind.__mro__[:-1]))
-        self.ids = {id(base): pid for pid, base in bases}
-        self.ids |= {id(self._context): CONTEXT} if _worth_naming(self._context) else {}
+        self.ids = dict(self._classes())
         self.ids |= {id(value): name for name, value in self.values.items() if _worth_naming(value)}
-        self.ids[id(namespace)] = GLOBALS
+        if namespace is not None:
+            self.ids[id(namespace)] = GLOBALS
+
+    def _classes(self) -> Iterator[tuple[int, str]]:
+        """Name the classes that cells defined by an instance each: they need not have a name of their own any more."""
+        kinds = {type(value): name for name, value in self.values.items() if type(value).__module__ == "__main__"}
+        for kind, name in kinds.items():
+            for place, base in enumerate(kind.__mro__):
+                if base.__module__ == "__main__":
+                    yield id(base), f"{name}:{place}"
 
     def name_of(self, value: Any) -> str | None:
         """Return the name that stands for exactly this object in a parcel."""
@@ -83,20 +85,18 @@ class Snapshot:
             KeyError: there is none.
 
         """
-        if pid == GLOBALS:
+        if pid == GLOBALS and self.namespace is not None:
             return self.namespace
-        if pid == CONTEXT:
-            return self._context
-        name, _, base = pid.partition(":")
-        return type(self.values[name]).__mro__[int(base)] if base else self.values[name]
+        name, _, place = pid.partition(":")
+        return type(self.values[name]).__mro__[int(place)] if place else self.values[name]
 
     def fingerprint_of(self, pid: str) -> str | None:
         """Return the fingerprint of the object that the name stands for."""
         return fingerprint(self.object_of(pid))
 
-    def removed(self) -> list[str]:
-        """Return the names that were bound then and are not now, sorted."""
-        return sorted(self.values.keys() - self.namespace.keys())
+    def removed_from(self, namespace: Mapping[str, Any]) -> list[str]:
+        """Return the variables that were bound then and are not bound in `namespace`, sorted."""
+        return sorted(name for name in self.values.keys() - namespace.keys() if name.isidentifier())
 
 
 def _worth_naming(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +16,8 @@ __all__ = ["GONE", "Link"]
 
 GONE: Frame = {"op": "gone"}
 """What `receive` returns when the process has died or closed its end."""
+
+_DEATH_LIMIT_MS = 2_000
 
 
 class Link:
@@ -55,9 +58,29 @@ class Link:
             return
         self._loop.add_reader(self._pidfd, self._died)
 
-    async def receive(self) -> Frame:
-        """Wait for the next frame; `GONE` at the end."""
-        return await self._frames.get()
+    async def receive(self, *, calls: bool = False) -> Frame:
+        """Wait for the next frame; `GONE` at the end.
+
+        Without `calls` an `rpc` is turned down: it comes from a thread that outlived the cell it belonged to.
+        """
+        while (frame := await self._frames.get())["op"] == "rpc" and not calls:
+            self.turn_down(frame)
+        return frame
+
+    def turn_down(self, call: Frame) -> None:
+        """Answer an `rpc` that nobody serves, without waiting, so that its thread does not wait for ever."""
+        for fd in call["fds"]:
+            os.close(fd)
+        reply = {"op": "reply", "id": call["id"], "error": "the cell that asked has ended"}
+        with suppress(OSError):
+            self._sock.send(encode(reply))
+
+    def await_death(self) -> None:
+        """Block, briefly, until the watched process is dead with all its threads: then its children have moved on."""
+        if self._pidfd is not None:
+            poll = select.poll()
+            poll.register(self._pidfd, select.POLLIN)
+            poll.poll(_DEATH_LIMIT_MS)
 
     def inject(self, frame: Frame) -> None:
         """Let `receive` return a frame of our own making."""

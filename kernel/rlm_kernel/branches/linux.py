@@ -65,8 +65,8 @@ def descendants(root: int) -> set[int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             with suppress(OSError, ValueError):
-                parent, state = _parent_and_state(int(entry.name))
-                if state != _ZOMBIE:
+                parent, dead = _parent_and_death(int(entry.name))
+                if not dead:
                     children.setdefault(parent, []).append(int(entry.name))
     found: set[int] = set()
     below = [root]
@@ -88,9 +88,9 @@ def strays(session: int) -> set[int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             with suppress(OSError, ValueError):
-                state, belongs = _state_and_session(int(entry.name))
+                fields = _stat(int(entry.name))
                 environ = Path(entry.path, "environ").read_bytes()
-                if state != _ZOMBIE and (belongs == session or mark in environ.split(b"\0")):
+                if fields[0] != _ZOMBIE and (int(fields[3]) == session or mark in environ.split(b"\0")):
                     found.add(int(entry.name))
     return found
 
@@ -104,17 +104,16 @@ def kill_strays(session: int, spare: Iterable[int] = ()) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _state_and_session(pid: int) -> tuple[str, int]:
-    stat = Path(f"/proc/{pid}/stat").read_bytes()
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    return fields[0].decode(), int(fields[3])
+def _parent_and_death(pid: int) -> tuple[int, bool]:
+    fields = _stat(pid)
+    # A process whose main thread is gone shows as a zombie while others of its threads still live, and own children.
+    return int(fields[1]), fields[0] == _ZOMBIE and int(fields[17]) <= 1
 
 
-def _parent_and_state(pid: int) -> tuple[int, str]:
+def _stat(pid: int) -> list[str]:
     # The command name in parentheses may itself hold blanks and parentheses: read behind the last one (proc(5)).
     stat = Path(f"/proc/{pid}/stat").read_bytes()
-    fields = stat[stat.rindex(b")") + 2 :].split()
-    return int(fields[1]), fields[0].decode()
+    return stat[stat.rindex(b")") + 2 :].decode().split()
 
 
 def thread_names() -> list[str]:

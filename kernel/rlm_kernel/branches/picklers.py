@@ -131,8 +131,9 @@ class _CodePickler(_Rules, dill.Pickler):  # type: ignore[misc]  # dill has no t
         super().__init__(file, snapshot, *rest)
         # dill copies a function's globals unless they are `__main__`'s. This tells it that the session's namespace is
         # `__main__`, whatever module it belongs to; `persistent_id` then names it instead of pickling it.
-        self._main_modified = True
-        self._original_main = self._main = _Main(snapshot.namespace)
+        if snapshot.namespace is not None:
+            self._main_modified = True
+            self._original_main = self._main = _Main(snapshot.namespace)
 
     def reducer_override(self, obj: Any) -> Any:
         """Let arrays reduce themselves, since dill would copy their buffers, and long lists of texts go fast."""

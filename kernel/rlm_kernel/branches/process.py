@@ -71,7 +71,6 @@ class ProcessBranch:
         self._wish = wish or Wish()
         self._home = Household(wiring, self._wish, seed)
         self._tape = Tape()
-        self._touched: list[str] = []
 
     async def start(self) -> None:
         """Attach to the running event loop and start the session.
@@ -93,7 +92,6 @@ class ProcessBranch:
 
         """
         started = asyncio.get_running_loop().time()
-        self._touched = []
         take = Take(code)
         try:
             outcome, message = await self._try(take, timeout, serve)
@@ -104,14 +102,14 @@ class ProcessBranch:
             raise
         frozen = await self._home.roll_back()
         stdout, stderr = self.output_so_far()
-        notes = [] if frozen else await self._replay()
+        notes = await self._restore(frozen=frozen, begun=take.begun)
         return CellResult(
             outcome=outcome,
             seconds=asyncio.get_running_loop().time() - started,
             stdout=stdout,
             stderr=stderr,
             error=CellError(type=outcome, message=message, traceback=""),
-            rolled_back=self._touched,
+            rolled_back=take.touched,
             notes=notes,
         )
 
@@ -147,12 +145,13 @@ class ProcessBranch:
         async with asyncio.timeout(START_LIMIT):
             if (frame := await runner.receive()) is GONE:
                 return GONE
-        self._touched = self._home.adopt_checkpoint(frame)
+        take.touched = self._home.adopt_checkpoint(frame)
+        take.begun = True
         clock = CellClock(timeout)
         tasks = {asyncio.create_task(self._watch(runner))}
         async with clock.deadline:
             try:
-                while (frame := await runner.receive())["op"] == "rpc":
+                while (frame := await runner.receive(calls=True))["op"] == "rpc":
                     tasks.add(asyncio.create_task(self._answer(runner, frame, take, serve, clock)))
             finally:
                 for task in tasks:
@@ -179,6 +178,9 @@ class ProcessBranch:
                 reply = {"value": await serve(name, arguments)}
             except RLMError as error:
                 reply = {"error": str(error)}
+            except asyncio.CancelledError:
+                runner.turn_down({**frame, "fds": []})
+                raise
             finally:
                 if "branch" in arguments:
                     arguments["branch"].close()
@@ -203,15 +205,22 @@ class ProcessBranch:
             notes=frame["notes"],
         )
 
-    # ----- going back without a checkpoint -------------------------------------------------------------------
+    # ----- going back ----------------------------------------------------------------------------------------
 
-    async def _replay(self) -> list[str]:
-        """Start anew from the nanny and play the good cells; return a note for each that went differently."""
-        await self._home.start_runner()
+    async def _restore(self, *, frozen: bool, begun: bool) -> list[str]:
+        """Play again what the session has lost beyond the cell; return a note for each that went differently.
+
+        Without a checkpoint that is every good cell. With one it is the cell before, if the runner died before it
+        had frozen the state after that.
+        """
+        if not frozen:
+            await self._home.start_runner()
+        lost = self._tape.takes if not frozen else [] if begun else self._tape.takes[-1:]
         notes = []
-        for number, take in enumerate(self._tape.takes, 1):
+        for take in lost:
             if await self._play(take.copy()) != take.outcome:
-                notes.append(f"Note: cell {number} of this session ended differently when it was played again.")
+                names = f" ({', '.join(take.touched)})" if take.touched else ""
+                notes.append(f"Note: an earlier cell ended differently when it was played again{names}.")
         self.output_so_far()
         return notes
 
@@ -220,7 +229,7 @@ class ProcessBranch:
         await runner.send({"op": "run", "code": take.code, "checkpoint": False})
         with suppress(TimeoutError):
             async with asyncio.timeout(_KEEP_LIMIT):
-                while (frame := await runner.receive())["op"] == "rpc":
+                while (frame := await runner.receive(calls=True))["op"] == "rpc":
                     for fd in frame["fds"]:
                         os.close(fd)
                     frame["arguments"].pop("nanny", None)
@@ -285,8 +294,11 @@ class ProcessBranch:
         frame = GONE
         with suppress(TimeoutError):
             async with asyncio.timeout(_KEEP_LIMIT):
-                while (frame := await runner.receive())["op"] == "rpc":
-                    await runner.send({"op": "reply", "id": frame["id"], "value": self._is_unchanged(frame)})
+                while (frame := await runner.receive(calls=True))["op"] == "rpc":
+                    if frame["name"] == "unchanged":
+                        await runner.send({"op": "reply", "id": frame["id"], "value": self._is_unchanged(frame)})
+                    else:
+                        runner.turn_down(frame)
         if frame["op"] != "kept":
             raise KeepError("The variables could not be packed.", "keep fewer of them: keep=name1,name2")
         return Parcel(frame["fds"][0], **{f.name: frame[f.name] for f in fields(Parcel) if f.name != "fd"})

@@ -17,6 +17,7 @@ import os
 import socket
 import struct
 import threading
+from array import array
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ MAX_FRAME = 64 * 2**20
 _HEADER = struct.Struct(">4sI")
 _MAGIC = b"RLM1"
 _MAX_FDS = 8
+_FD = array("i")
 _READ_SIZE = 2**16
 
 
@@ -64,9 +66,13 @@ class Decoder:
 
     def read(self, sock: socket.socket) -> bool:
         """Take in what `sock` has, once; return `False` at the end of the stream."""
-        data, fds, _, _ = socket.recv_fds(sock, _READ_SIZE, _MAX_FDS, socket.MSG_CMSG_CLOEXEC)
+        # Not socket.recv_fds, which ignores its flags: what arrives must not be inherited by what is executed next.
+        space = socket.CMSG_SPACE(_MAX_FDS * _FD.itemsize)
+        data, ancillary, _, _ = sock.recvmsg(_READ_SIZE, space, socket.MSG_CMSG_CLOEXEC)
         self._bytes += data
-        self._fds.extend(fds)
+        for level, kind, payload in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._fds.extend(array("i", payload[: len(payload) // _FD.itemsize * _FD.itemsize]))
         return bool(data)
 
     def next(self) -> Frame | None:

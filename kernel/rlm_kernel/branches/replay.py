@@ -10,10 +10,15 @@ __all__ = ["Take", "Tape"]
 
 @dataclass
 class Take:
-    """One cell as it went: its code, its outcome, and each call it made with the reply it got."""
+    """One cell as it went: its code, its outcome, and each call it made with the reply it got.
+
+    `touched` are the variables it may have changed; `begun` says whether it got so far as to be run.
+    """
 
     code: str
     outcome: str = ""
+    touched: list[str] = field(default_factory=list)
+    begun: bool = False
     calls: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
 
     def reply_to(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -26,7 +31,7 @@ class Take:
 
     def copy(self) -> Take:
         """Return a take to play from, so that this one can be played again."""
-        return Take(self.code, self.outcome, list(self.calls))
+        return Take(self.code, self.outcome, calls=list(self.calls))
 
 
 class Tape:

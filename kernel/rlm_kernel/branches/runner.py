@@ -177,6 +177,8 @@ class _Runner:
             gc.unfreeze()
         if pid:
             self._children.append(pid)
+            with suppress(ProcessLookupError, PermissionError):
+                os.setpgid(pid, pid)  # the child does so too, but a cell may be faster with a signal to its group
         return pid
 
     def _reap(self) -> None:

@@ -55,7 +55,7 @@ class Session:
         self._snapshot = seed.snapshot()
         self._same: dict[str, bool] = {}
         old = {1: sys.stdout, 2: sys.stderr}
-        self._writers = redirect_streams(*pipes)
+        self._take_streams(pipes)
         reset_signals()
         reset_asyncio()
         reset_input()
@@ -81,9 +81,13 @@ class Session:
         The streams are made anew in any case: a thread of the old process may have held the old ones' locks.
         """
         self.channel = channel
-        self._writers = redirect_streams(*pipes)
+        self._take_streams(pipes)
         if self._scaffold is not None:
             self._scaffold.resumed()
+
+    def _take_streams(self, pipes: tuple[int, int]) -> None:
+        self._writers = redirect_streams(*pipes)
+        self._streams = (sys.stdout, sys.stderr)
 
     # ----- cells ---------------------------------------------------------------------------------------------
 
@@ -102,6 +106,8 @@ class Session:
 
     def run(self, code: str) -> Frame:
         """Run a cell, after `prepare`, and return its `result`."""
+        if (sys.stdout, sys.stderr) != self._streams or any(stream.closed for stream in self._streams):
+            self._take_streams((1, 2))  # an earlier cell closed or replaced them
         self._displays.reset()
         for writer in self._writers:
             writer.reset()

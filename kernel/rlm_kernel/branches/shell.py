@@ -46,8 +46,11 @@ def branch_shell(namespace: dict[str, Any]) -> Any:
     shell.colors = "nocolor"
     shell.showtraceback = _mention_error
     shell.showsyntaxerror = shell.showindentationerror = lambda *_, **__: None  # travels with the cell's result
-    shell.debugger = sys.breakpointhook  # what `%debug` calls: it refuses, as every debugger does here
+    # What `%debug` and `%debug code` call: it refuses, as every debugger does here.
+    shell.debugger = shell.InteractiveTB.debugger_cls = sys.breakpointhook
+    shell.InteractiveTB.pdb = None
     shell.ask_exit = _refuse_to_exit
+    shell.set_hook("show_in_pager", _print_page, 0)
     warnings.filterwarnings("ignore", "To exit: use")  # how, does not apply here
     return shell
 
@@ -59,6 +62,11 @@ def _mention_error(
     if not (running_compiled_code or exception_only):
         value = error[1] if error else sys.exception()
         print("".join(traceback.format_exception_only(value)), end="", file=sys.stderr)  # noqa: T201 (it is output)
+
+
+def _print_page(_: Any, page: Any, *__: Any, **___: Any) -> None:
+    """Print what `name?` and the like would show in a pager."""
+    print(page["text/plain"] if isinstance(page, dict) else page)  # noqa: T201 (see above)
 
 
 def _refuse_to_exit() -> NoReturn:
