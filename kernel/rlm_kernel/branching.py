@@ -8,12 +8,12 @@ from queue import SimpleQueue
 from typing import Any, NoReturn
 
 from .background import Job, interrupts_held
+from .branches.branch import Branch
 from .branches.changes import NamespaceDiff
 from .branches.host import NO_CONTEXT, open_branch
 from .branches.household import Wish
 from .branches.keep import Parcel, unpack
 from .branches.preflight import check
-from .branches.process import ProcessBranch
 from .branches.result import CellResult
 from .errors import BranchError, SubcallError
 from .settings import Settings
@@ -83,7 +83,7 @@ _HINTS = {"timeout": "give it more time: timeout=…", "killed": "give it more m
 
 
 async def _run(
-    branch: ProcessBranch, code: str, settings: Settings, on_output: Callable[[str, str], object]
+    branch: Branch, code: str, settings: Settings, on_output: Callable[[str, str], object]
 ) -> tuple[CellResult, Parcel | None]:
     try:
         await branch.start()
@@ -94,7 +94,7 @@ async def _run(
         branch.close()
 
 
-def _bind(parcel: Parcel, branch: ProcessBranch, result: CellResult, namespace: dict[str, Any]) -> None:
+def _bind(parcel: Parcel, branch: Branch, result: CellResult, namespace: dict[str, Any]) -> None:
     values = unpack(parcel, branch.snapshot)
     if parcel.refused:
         first = parcel.refused[0]

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
 from .background import Job, at_close
+from .branches.branch import Branch
 from .branches.keep import unpack
 from .branches.parking import Cleaned, lot
-from .branches.process import ProcessBranch
 from .branches.result import CellResult
 from .errors import BranchError, KeepError, SubcallError
 
@@ -32,7 +32,7 @@ class Moments:
 
     """
 
-    def __init__(self, branches: dict[int, ProcessBranch], namespace: dict[str, Any], timeout: float) -> None:
+    def __init__(self, branches: dict[int, Branch], namespace: dict[str, Any], timeout: float) -> None:
         self._branches = branches
         self._namespace = namespace
         self._timeout = timeout
@@ -45,7 +45,7 @@ class Moments:
 class Moment:
     """A session as it was after one iteration. Every method raises `BranchError` if its checkpoint is gone."""
 
-    def __init__(self, branch: ProcessBranch, iteration: int, namespace: dict[str, Any], timeout: float) -> None:
+    def __init__(self, branch: Branch, iteration: int, namespace: dict[str, Any], timeout: float) -> None:
         self._branch = branch
         self._iteration = iteration
         self._namespace = namespace
@@ -54,7 +54,7 @@ class Moment:
     def vars(self) -> list[dict[str, str]]:
         """Return the variables of that time: name, type and one line about the value."""
 
-        async def look(visit: ProcessBranch) -> list[dict[str, str]]:
+        async def look(visit: Branch) -> list[dict[str, str]]:
             return await visit.variables()
 
         return self._visit(look)
@@ -62,7 +62,7 @@ class Moment:
     def run(self, code: str) -> CellResult:
         """Run a cell there, and return what came of it; it changes nothing for anybody else."""
 
-        async def look(visit: ProcessBranch) -> CellResult:
+        async def look(visit: Branch) -> CellResult:
             return await visit.run(code, timeout=self._timeout, serve=_no_calls)
 
         return self._visit(look)
@@ -76,7 +76,7 @@ class Moment:
 
         """
 
-        async def look(visit: ProcessBranch) -> Any:
+        async def look(visit: Branch) -> Any:
             done = await visit.run(f"{_RESULT} = (\n{expression}\n)", timeout=self._timeout, serve=_no_calls)
             if done.error is not None:
                 raise BranchError(f"{expression}: {done.error['type']}: {done.error['message']}")
@@ -92,13 +92,13 @@ class Moment:
 
         """
 
-        async def look(visit: ProcessBranch) -> dict[str, Any]:
+        async def look(visit: Branch) -> dict[str, Any]:
             return await _brought(visit, *names)
 
         self._namespace.update(self._visit(look))
         return list(names)
 
-    def _visit(self, look: Callable[[ProcessBranch], Awaitable[T]]) -> T:
+    def _visit(self, look: Callable[[Branch], Awaitable[T]]) -> T:
         async def visiting() -> T:
             lot.look(self._branch, self._iteration)
             visit = await self._branch.visit(self._iteration)
@@ -111,7 +111,7 @@ class Moment:
         return Job(visiting()).wait(lambda: None)
 
 
-async def _brought(visit: ProcessBranch, *names: str) -> dict[str, Any]:
+async def _brought(visit: Branch, *names: str) -> dict[str, Any]:
     parcel = await visit.keep(",".join(names))
     values = unpack(parcel, visit.snapshot)
     for refused in parcel.refused:

@@ -178,6 +178,9 @@ class _Publisher(DisplayPublisher):
     def register_hook(self, hook: Any) -> None:
         """Accept ipykernel's display hooks and never call them."""
 
+    def set_parent(self, parent: Any) -> None:
+        """Have no use for the request that a display belongs to; widgets set it."""
+
 
 class _Hook(DisplayHook):
     """Collects the value of the last expression instead of printing it."""
@@ -201,6 +204,9 @@ class _Hook(DisplayHook):
 
     def log_output(self, format_dict: dict[str, Any]) -> None:
         """Leave the user's history alone."""
+
+    def set_parent(self, parent: Any) -> None:
+        """Have no use for it (see above)."""
 
     def finish_displayhook(self) -> None:
         """Print nothing."""

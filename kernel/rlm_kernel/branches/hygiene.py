@@ -20,11 +20,12 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, NoReturn
 
 __all__ = [
+    "refuse_debugger",
     "reset_asyncio",
     "reset_history",
     "reset_input",
@@ -115,18 +116,24 @@ def reset_input() -> None:
     A debugger is refused where it is called. Left to find its input empty it would quit at the next line that is
     traced, and that may be one of ours.
     """
-    builtins.input = getpass.getpass = _refusal(EOFError, "code the model runs cannot ask for input")
-    no_debugger = _refusal(RuntimeError, "code the model runs cannot be stepped through; print what is of interest")
-    sys.breakpointhook = bdb.Bdb.set_trace = no_debugger  # type: ignore[method-assign]  # what every debugger goes through
-    pdb.Pdb.interaction = no_debugger  # type: ignore[method-assign]  # post mortem, and what runs under a debugger
+    builtins.input = getpass.getpass = _refuse_input
+    sys.breakpointhook = bdb.Bdb.set_trace = refuse_debugger  # type: ignore[method-assign]  # where all debuggers begin
+    pdb.Pdb.interaction = refuse_debugger  # type: ignore[method-assign]  # post mortem, and what runs under a debugger
     if "comm" in sys.modules:
         import comm
 
         comm.create_comm = comm.DummyComm
 
 
-def _refusal(kind: type[Exception], reason: str) -> Callable[..., NoReturn]:
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise kind(f"there is no keyboard here: {reason}")
+def refuse_debugger(*_: object, **__: object) -> NoReturn:
+    """Stand in for anything that would start a debugger.
 
-    return refuse
+    Raises:
+        RuntimeError: always.
+
+    """
+    raise RuntimeError("there is no keyboard here: code the model runs cannot be stepped through; print what matters")
+
+
+def _refuse_input(*_: object, **__: object) -> NoReturn:
+    raise EOFError("there is no keyboard here: code the model runs cannot ask for input")

@@ -17,13 +17,13 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from ..errors import BranchDied, BranchError, KeepError, ProtocolError, RLMError
 from ..trajectory.events import CellError, Outcome
+from .branch import Serve
 from .clock import CellClock
 from .jupyter_freight import Freight
 from .jupyter_output import CellOutput
 from .jupyter_process import Answer
 from .jupyter_session import JupyterSession
 from .keep import Parcel, Snapshot
-from .process import Serve
 from .replay import Take, Tape
 from .result import CellResult, GivenAnswer
 from .scaffold import SCAFFOLD_NAMES

@@ -12,8 +12,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from ..errors import BranchError
+from .branch import Branch
 from .meminfo import available, private
-from .process import ProcessBranch
 from .watchdog import RESERVE
 
 __all__ = ["Cleaned", "Lot", "lot"]
@@ -34,11 +34,11 @@ class Lot:
     """The parked branches of this process, oldest first."""
 
     def __init__(self) -> None:
-        self._branches: list[ProcessBranch] = []
+        self._branches: list[Branch] = []
         self._dropped: dict[int, str] = {}
         self._guard: asyncio.TimerHandle | None = None
 
-    async def admit(self, branch: ProcessBranch, most: int, memory: int | None) -> None:
+    async def admit(self, branch: Branch, most: int, memory: int | None) -> None:
         """Settle a finished branch here, or close it; then make room within `most` checkpoints and `memory` bytes."""
         if most:
             await branch.settle()
@@ -51,7 +51,7 @@ class Lot:
             self._drop_oldest()
         self._stand_guard()
 
-    def look(self, branch: ProcessBranch, label: Hashable) -> None:
+    def look(self, branch: Branch, label: Hashable) -> None:
         """Check that a checkpoint is still there.
 
         Raises:
@@ -94,7 +94,7 @@ class Lot:
             self._branches.remove(branch)
             branch.close()
 
-    def _close(self, branch: ProcessBranch, why: str) -> None:
+    def _close(self, branch: Branch, why: str) -> None:
         branch.close()
         self._dropped[id(branch)] = why
 

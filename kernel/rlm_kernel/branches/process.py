@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import fields
-from typing import Any
 
 from ..errors import BranchDied, KeepError, ProtocolError, RLMError
 from ..trajectory.events import CellError, Outcome
+from .branch import Serve
 from .clock import CellClock
 from .household import START_LIMIT, Household, Wish
 from .keep import Parcel, Snapshot
@@ -27,13 +27,7 @@ from .result import CellResult, GivenAnswer
 from .watchdog import MemoryWatch
 from .wiring import Wiring
 
-__all__ = ["ProcessBranch", "Serve"]
-
-Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
-"""Answers a call from inside a cell: (name, arguments) → a JSON value; an `RLMError` is raised in the cell.
-
-The arguments of an `rlm_query` hold the child's branch, not started yet, as `branch`; it is closed after the call.
-"""
+__all__ = ["ProcessBranch"]
 
 _KEEP_LIMIT = 120.0
 _WATCH_EVERY = 0.05

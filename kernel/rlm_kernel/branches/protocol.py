@@ -92,7 +92,7 @@ class Decoder:
     def _parse(self, body: bytes) -> Frame:
         try:
             frame = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProtocolError("the branch's channel carries a frame that is not JSON") from error
         wanted = frame.get("fds", 0) if isinstance(frame, dict) else None
         if not isinstance(wanted, int) or wanted > len(self._fds):

@@ -14,11 +14,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from traitlets.config import Config
 
+from .hygiene import refuse_debugger
+
 __all__ = ["FILE_PREFIX", "branch_shell"]
 
 FILE_PREFIX = "<cell "
 """How the file name of a cell starts in tracebacks; the same in every run, so that recordings match."""
-
 
 _INLINE = "module://matplotlib_inline.backend_inline"
 
@@ -46,8 +47,7 @@ def branch_shell(namespace: dict[str, Any]) -> Any:
     shell.colors = "nocolor"
     shell.showtraceback = _mention_error
     shell.showsyntaxerror = shell.showindentationerror = lambda *_, **__: None  # travels with the cell's result
-    # What `%debug` and `%debug code` call: it refuses, as every debugger does here.
-    shell.debugger = shell.InteractiveTB.debugger_cls = sys.breakpointhook
+    shell.debugger = shell.InteractiveTB.debugger_cls = refuse_debugger  # `%debug` and `%debug code`
     shell.InteractiveTB.pdb = None
     shell.ask_exit = _refuse_to_exit
     shell.set_hook("show_in_pager", _print_page, 0)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
 
-from ..branches.process import ProcessBranch
+from ..branches.branch import Branch
 from ..branches.result import CellResult, GivenAnswer
 from ..errors import BranchError, ModelError, SubcallError
 from ..models.client import ModelClient
@@ -58,7 +58,7 @@ class Trajectory:
         self,
         question: str,
         opening: str,
-        branch: ProcessBranch,
+        branch: Branch,
         client: ModelClient,
         endpoint: Endpoint,
         settings: Settings,
@@ -131,7 +131,7 @@ class Trajectory:
             self._messages += [_message("assistant", text), _message("user", told)]
         return False
 
-    async def _descend(self, question: str, card: str, branch: ProcessBranch, emit: Callable[[Event], None]) -> str:
+    async def _descend(self, question: str, card: str, branch: Branch, emit: Callable[[Event], None]) -> str:
         """Run the child trajectory of an `rlm_query`, on its own branch; return its answer as text."""
         await branch.start()
         child = Trajectory(

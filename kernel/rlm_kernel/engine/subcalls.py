@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..branches.process import ProcessBranch
+from ..branches.branch import Branch
 from ..errors import BranchError, ModelError, SubcallError
 from ..models.client import Completion, ModelClient
 from ..trajectory.events import ChildEvent, Event, Message, SubcallEnded, SubcallStarted, Usage, event_to_json
@@ -18,7 +18,7 @@ __all__ = ["Descend", "Subcalls"]
 
 Emit = Callable[[Event], None]
 
-Descend = Callable[[str, str, ProcessBranch, Emit], Awaitable[str]]
+Descend = Callable[[str, str, Branch, Emit], Awaitable[str]]
 """Runs a child trajectory: (question, card of its context, its branch, where its events go) → its answer's text."""
 
 
@@ -94,7 +94,7 @@ class Subcalls:
         self._emit(SubcallEnded(self._candidate, number, done.text, "", done.usage, done.seconds))
         return {"text": _whole(done)}
 
-    async def _child(self, prompt: str, card: str, branch: ProcessBranch) -> str:
+    async def _child(self, prompt: str, card: str, branch: Branch) -> str:
         if self._descend is None:
             raise SubcallError("rlm_query goes no deeper from here; use llm_query, with the text in the prompt")
         number = self._next()
