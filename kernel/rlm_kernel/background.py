@@ -87,11 +87,15 @@ class Job(Generic[T]):
 
 @contextmanager
 def interrupts_held() -> Iterator[list[int]]:
-    """Note interrupts instead of raising them, for a few lines that must not be left half done; main thread only.
+    """Note interrupts instead of raising them, for a few lines that must not be left half done.
 
-    The value is the list of signals that came; after the block interrupts are raised again as before.
+    The value is the list of signals that came; after the block interrupts are raised again as before. Off the main
+    thread there is nothing to do: no interrupt is raised there.
     """
     came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
     before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:
         yield came

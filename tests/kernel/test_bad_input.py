@@ -94,7 +94,7 @@ def test_no_branch_off_the_main_thread_says_so_in_one_line(kernel: Kernel) -> No
     from rlm_kernel import solve
     said = []
     def work():
-        try: solve("How many?", context=records)
+        try: solve("How many?", context=records, branch="fork")
         except Exception as error: said.append((type(error).__name__, error.message, error.hint))
     thread = threading.Thread(target=work); thread.start(); thread.join()
     """

@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable
@@ -60,6 +61,8 @@ class KernelProcess:
         self._spec = spec
         self._mark = f"RLM_BRANCH_{uuid.uuid4().hex}"
         self._manager = AsyncKernelManager(kernel_name=spec, log=_log)
+        # A message that is sent without being copied starts a thread of pyzmq's, which then stays for good.
+        self._manager.session.copy_threshold = sys.maxsize
         self._client: AsyncKernelClient | None = None
         self._messages: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
