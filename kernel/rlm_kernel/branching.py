@@ -43,7 +43,7 @@ def run_cell(
         KeyboardInterrupt: interrupted; nothing has changed.
 
     """
-    choice = check(settings.branch)  # type: ignore[arg-type]
+    choice = check(settings.branch)
     printed: SimpleQueue[tuple[str, str]] = SimpleQueue()
     with interrupts_held() as interrupts:
         branch = open_branch(

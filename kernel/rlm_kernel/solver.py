@@ -80,7 +80,7 @@ def solve(
     settings = settings or resolve(options)
     endpoint = endpoint_for(settings, os.environ)
     namespace = _shell_namespace() if namespace is None else namespace
-    choice = check(settings.branch)  # type: ignore[arg-type]
+    choice = check(settings.branch)
     card = describe(context)
     first = opening(question, card, context_name if context_name in namespace else "")
     solving = _Solving(question, endpoint, settings)

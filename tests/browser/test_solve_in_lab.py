@@ -24,7 +24,10 @@ START = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells
 
 def notebook(*sources: str) -> nbformat.NotebookNode:
     spec = {"name": "rlm", "display_name": "Python 3 (RLM)", "language": "python"}
-    return new_notebook(cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": spec})
+    made: nbformat.NotebookNode = new_notebook(
+        cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": spec}
+    )
+    return made
 
 
 def test_ask_watch_read_save(lab: Lab, page: Page) -> None:

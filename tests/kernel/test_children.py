@@ -43,9 +43,7 @@ def big(kernel: Kernel) -> None:
 def test_a_child_gets_its_context_without_a_copy(kernel: Kernel) -> None:
     scripts = {
         "Parent?": [
-            cell(
-                "part = {'inner': big['rows'], 'open': big['lock']}\nsaid = rlm_query('Child?', context=part)\nFINAL(said)"
-            )
+            cell("part = {'inner': big['rows'], 'open': big['lock']}\nFINAL(rlm_query('Child?', context=part))")
         ],
         "Child?": [
             cell("print(type(context['open']).__name__, len(context['inner']), part is context)\nbig['rows'].clear()"),

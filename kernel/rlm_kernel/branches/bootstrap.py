@@ -16,14 +16,25 @@ import threading
 import traceback
 import types
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..engine.shaping import clip
-from .values import exact_value, text_of
+from .changes import Changes
+from .values import exact_value, text_of, touched_names
 
 __all__ = ["HERE", "MARK", "SENT", "Session", "SubcallError", "SubcallFailure", "call"]
 
-SENT = ("engine.shaping", "branches.values", "branches.bootstrap", "branches.jupyter_cargo")
+SENT = (
+    "errors",
+    "engine.shaping",
+    "branches.values",
+    "branches.pagemap",
+    "branches.fingerprints",
+    "branches.changes",
+    "branches.bootstrap",
+    "branches.jupyter_cargo",
+)
 """The modules of the far side, in the order in which they import each other."""
 
 MARK = "\x10rlm "
@@ -97,18 +108,37 @@ class Session:
         self._final: tuple[str, Any] | None = None
         self._cells = 1
         self._pid = os.getpid()
+        self._changes = Changes(namespace, self.is_users, by_pages=False)
+        self._shell = namespace["get_ipython"]() if "get_ipython" in namespace else None
         namespace.update(self.fixed, answer=_empty_answer())
-        if "get_ipython" in namespace:
-            shell = namespace["get_ipython"]()
-            shell.ask_exit = lambda: None  # the session does not end with a cell that says `exit`
-            shell.compile.get_code_name = lambda raw, *_: HERE if HERE in raw else f"{_CELL}{self._cells}>"
+        if self._shell is not None:
+            self._shell.ask_exit = lambda: None  # the session does not end with a cell that says `exit`
+            self._shell.compile.get_code_name = lambda raw, *_: HERE if HERE in raw else f"{_CELL}{self._cells}>"
+
+    def is_users(self, name: str, value: Any) -> bool:
+        """Tell whether a variable is one of the user's, and not the kernel's, the session's, or a module."""
+        return not (
+            name.startswith("_")
+            or name in self.reserved
+            or self.before.get(name, self) is value
+            or isinstance(value, types.ModuleType)
+        )
+
+    def prepare(self, code: str) -> None:
+        """Tell which variables the next cell may change, and watch them."""
+        with suppress(Exception):  # a cell that cannot be transformed fails by itself when it runs
+            code = self._shell.transform_cell(code)
+        modules = {name for name, value in self.namespace.items() if isinstance(value, types.ModuleType)}
+        touched = sorted(touched_names(code) - modules - self.reserved)
+        self._changes.before(touched)
+        call("prepared", touched=touched)
 
     def report(self, failed: bool) -> None:
         """Tell what the cell that just ended left behind; `failed`: it ended with an exception."""
         self._cells += 1
-        modules = [name for name, value in self.namespace.items() if isinstance(value, types.ModuleType)]
         error = _describe_error(getattr(sys, "last_value", None)) if failed else None
-        call("report", answer=self.describe_answer(), notes=self.repair(), modules=modules, error=error)
+        diff = self._changes.after().to_json()
+        call("report", answer=self.describe_answer(), notes=self.repair(), diff=diff, error=error)
 
     # ----- the answer ----------------------------------------------------------------------------------------
 

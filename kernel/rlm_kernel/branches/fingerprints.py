@@ -6,8 +6,8 @@ pickled (a lock in an object does not hide its other attributes). Big buffers ne
     fingerprint   reads everything: the pickle by blake2b, buffers by crc32 (six gigabytes a second)
     mark          reads at most a megabyte of pickle; small buffers by crc32, and of large ones only the page map
 
-A mark errs on the side of *changed*: so it calls every value whose pickle is longer than that megabyte, except a list,
-dict or set of plain items (texts, numbers), whose table of pointers tells.
+Of lists, dicts and sets whose pickle is longer than that megabyte it reads the tables of pointers, if there is nothing
+but texts and numbers in them. A mark errs on the side of *changed*: it says so of anything else of that length.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import pickle
 import sys
 import types
 import zlib
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,6 +50,7 @@ _LARGE = 2**20
 _CHUNK = 2**25
 _HASHERS = min(4, os.cpu_count() or 1)
 _SAMPLED = 1_000
+_NESTED = 10_000
 _PLAIN = {str, bytes, int, float, complex, bool, type(None)}
 
 
@@ -102,8 +102,8 @@ def mark(value: Any, *, by_pages: bool = True) -> Mark:
         return Mark(b"fixed", ())
     reader = _Reader(_LIMIT)
     whole = reader.read(value)
-    if reader.overrun and _is_plain(value) and (table := pointer_table(value)) is not None:
-        reader.memory.append(table)
+    if reader.overrun and (tables := _tables(value)) is not None:
+        reader.memory[:] = tables
         whole = True
     shared = _shared() if by_pages and any(size >= _LARGE for _, size in reader.memory) else None
     regions = tuple(_region(address, size, shared) for address, size in reader.memory if size) if whole else ()
@@ -147,12 +147,32 @@ def _crc(address: int, size: int) -> int:
         return zlib.crc32(b"".join(crc.to_bytes(4, "little") for crc in crcs))
 
 
-def _is_plain(value: Any) -> bool:
-    """Tell from a sample whether a container's items are texts and numbers, which change only by being replaced."""
-    items: Iterable[Any] = value.values() if type(value) is dict else value
-    if type(value) is list:
-        items = value[:: len(value) // _SAMPLED or 1]
-    return type(value) in (list, dict, set) and {type(item) for item in islice(items, 2 * _SAMPLED)} <= _PLAIN
+def _tables(value: Any) -> list[tuple[int, int]] | None:
+    """Return where the containers of a nest keep their items; `None` if it is too big or holds anything else.
+
+    Texts and numbers change only by being replaced, so nothing in a nest of them can change but these tables.
+    """
+    tables: list[tuple[int, int]] = []
+    waiting, seen = [value], set[int]()
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        table = pointer_table(part)
+        inner = _not_plain(part) if table is not None or type(part) is tuple else None
+        if inner is None or len(seen) + len(inner) > _NESTED:
+            return None
+        waiting += inner
+        tables += [table] if table is not None else []
+    return tables
+
+
+def _not_plain(container: Any) -> list[Any] | None:
+    """Return the items that are no texts or numbers; `None` if that would take long. A long sample speaks for all."""
+    items = container.values() if type(container) is dict else container
+    found = [item for item in islice(items, _NESTED) if type(item) not in _PLAIN]
+    return None if found and len(container) > _NESTED else found
 
 
 # ----- reading a value ---------------------------------------------------------------------------------------

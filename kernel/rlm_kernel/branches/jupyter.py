@@ -9,11 +9,8 @@ that their calls got the first time.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-
-from IPython.core.inputtransformer2 import TransformerManager
 
 from ..errors import BranchDied, BranchError, KeepError, ProtocolError, RLMError
 from ..trajectory.events import CellError, Outcome
@@ -26,8 +23,6 @@ from .jupyter_session import JupyterSession
 from .keep import Parcel, Snapshot
 from .replay import Take, Tape
 from .result import CellResult, GivenAnswer
-from .scaffold import SCAFFOLD_NAMES
-from .values import touched_names
 
 __all__ = ["JupyterBranch"]
 
@@ -60,7 +55,6 @@ class JupyterBranch:
         self._session: JupyterSession | None = None
         self._output = CellOutput()
         self._tape = Tape()
-        self._modules: set[str] = set()
         self._closed = False
 
     async def start(self) -> None:
@@ -125,6 +119,7 @@ class JupyterBranch:
         self._output = CellOutput()
         outcome: Outcome
         try:
+            take.touched = await self._alive().prepare(take.code)
             clock = CellClock(timeout)
             async with clock.deadline:
                 report = await self._alive().perform(take.code, _recording(take, serve, clock), self._output)
@@ -144,12 +139,11 @@ class JupyterBranch:
             stdout=stdout,
             stderr=stderr,
             error=CellError(type=outcome, message=message, traceback=""),
-            rolled_back=self._touched(take.code),
+            rolled_back=take.touched,
             notes=notes,
         )
 
     def _finished(self, report: dict[str, Any], seconds: float) -> CellResult:
-        self._modules = set(report["modules"])
         shown, given = self._output.displays, report["answer"]
         stdout, stderr = self.output_so_far()
         return CellResult(
@@ -161,13 +155,9 @@ class JupyterBranch:
             displays=shown.bundles,
             error=report["error"] or self._output.error,
             answer=GivenAnswer(**given) if given else None,
+            diff=report["diff"],
             notes=report["notes"],
         )
-
-    def _touched(self, code: str) -> list[str]:
-        with suppress(SyntaxError):  # it fails by itself when it runs
-            code = TransformerManager().transform_cell(code)
-        return sorted(touched_names(code) - self._modules - set(SCAFFOLD_NAMES))
 
     # ----- going back ----------------------------------------------------------------------------------------
 
@@ -183,7 +173,7 @@ class JupyterBranch:
         """If the kernel died since the last cell, go back to before that cell; return notes on what was lost."""
         if not self._alive().death or not self._tape.takes:
             return []
-        return await self._roll_back([self._lost(self._tape.takes.pop(), "the kernel died after its cell")])
+        return await self._roll_back([_lost(self._tape.takes.pop(), "the kernel died after its cell")])
 
     async def _roll_back(self, notes: list[str]) -> list[str]:
         """Begin anew and run the good cells again; return `notes` and one for each that was not the same this time."""
@@ -197,7 +187,7 @@ class JupyterBranch:
             if fatal is None:
                 return notes + changed
             self._tape.takes.remove(fatal)
-            notes.append(self._lost(fatal, "its cell did not end when it was run again"))
+            notes.append(_lost(fatal, "its cell did not end when it was run again"))
 
     async def _replay(self, changed: list[str]) -> Take | None:
         """Run the good cells again; return the one that took the kernel with it, if any."""
@@ -205,24 +195,20 @@ class JupyterBranch:
             played = take.copy()
             try:
                 async with asyncio.timeout(_AGAIN_LIMIT):
+                    await self._alive().prepare(take.code)
                     report = await self._alive().perform(take.code, _playing(played), CellOutput())
             except (TimeoutError, BranchDied, ProtocolError):
                 return take
-            self._modules = set(report["modules"])
             if report["outcome"] != take.outcome:
-                changed.append(self._lost(take, "its cell ended differently when it was run again"))
+                changed.append(_lost(take, "its cell ended differently when it was run again"))
             elif played.calls:
-                changed.append(self._lost(take, "its cell asked something else when it was run again"))
+                changed.append(_lost(take, "its cell asked something else when it was run again"))
         return None
 
     def _alive(self) -> JupyterSession:
         if self._session is None:
             raise BranchDied("The branch is not running.")
         return self._session
-
-    def _lost(self, take: Take, why: str) -> str:
-        names = ", ".join(f"`{name}`" for name in self._touched(take.code)) or "what an earlier cell did"
-        return f"Note: {names} could not be restored: {why}."
 
     # ----- keeping and closing -------------------------------------------------------------------------------
 
@@ -275,3 +261,8 @@ def _playing(take: Take) -> Answer:
         return take.reply_to(name, arguments)
 
     return answer
+
+
+def _lost(take: Take, why: str) -> str:
+    names = ", ".join(f"`{name}`" for name in take.touched) or "what an earlier cell did"
+    return f"Note: {names} could not be restored: {why}."

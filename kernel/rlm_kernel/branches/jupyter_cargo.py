@@ -7,16 +7,16 @@ carried by calls. dill does it if the kernel has it; without it, functions and c
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import pickle
 import sys
 import threading
 import types
-from contextlib import suppress
 from typing import Any
 
 from .bootstrap import Session, call
+from .changes import preview
+from .fingerprints import fingerprint
 
 __all__ = ["PIECE", "keep", "load", "variables"]
 
@@ -56,7 +56,7 @@ def load(session: Session, pickle_size: int, buffers: list[tuple[int, int]], siz
         if name in session.fixed:
             session.fixed[name] = value
         else:
-            session.shipped[name] = (value, _fingerprint(value))
+            session.shipped[name] = (value, fingerprint(value))
 
 
 def variables(session: Session) -> None:
@@ -95,46 +95,18 @@ def _wanted(session: Session, names: str) -> dict[str, Any]:
 
 
 def _own(session: Session) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in session.namespace.items()
-        if not name.startswith("_")
-        and name not in session.reserved
-        and session.before.get(name, session) is not value
-        and not isinstance(value, types.ModuleType)
-    }
+    return {name: value for name, value in session.namespace.items() if session.is_users(name, value)}
 
 
 def _is_changed(session: Session, name: str, value: Any) -> bool:
     if name not in session.shipped:
         return True
-    shipped, fingerprint = session.shipped[name]
-    return value is not shipped or fingerprint is None or _fingerprint(value) != fingerprint
-
-
-def _fingerprint(value: Any) -> str | None:
-    digest = hashlib.blake2b(digest_size=16)
-    try:
-        digest.update(pickle.dumps(value, 5, buffer_callback=lambda buffer: digest.update(buffer.raw())))
-    except Exception:  # noqa: BLE001 (any object's own reduction may fail in any way)
-        return None
-    return digest.hexdigest()
+    shipped, known = session.shipped[name]
+    return value is not shipped or known is None or fingerprint(value) != known
 
 
 def _described(name: str, value: Any) -> dict[str, str]:
-    return {"name": name, "type": type(value).__qualname__, "preview": _preview(value)}
-
-
-def _preview(value: Any) -> str:
-    """Return one short line that tells values of a type apart: a shape, a length, or the value itself."""
-    with suppress(Exception):
-        if isinstance(shape := getattr(value, "shape", None), tuple):
-            return " x ".join(f"{n:,}" for n in shape) or repr(value)[:80]
-        if isinstance(value, (str, bytes, int, float, bool, type(None))):
-            return repr(value[:80] if isinstance(value, (str, bytes)) else value)[:80]
-        if hasattr(value, "__len__"):
-            return f"{len(value):,} item{'' if len(value) == 1 else 's'}"
-    return ""
+    return {"name": name, "type": type(value).__qualname__, "preview": preview(value)}
 
 
 # ----- how -------------------------------------------------------------------------------------------------------
@@ -160,7 +132,7 @@ def _pack(wanted: dict[str, Any]) -> tuple[bytes, list[dict[str, str]]]:
     reasons = {name: reason for name, value in wanted.items() if (reason := _refusal(value))}
     try:
         body = _dump({name: value for name, value in wanted.items() if name not in reasons})
-    except Exception:  # noqa: BLE001 (see `_fingerprint`)
+    except Exception:  # noqa: BLE001 (any object's own reduction may fail in any way)
         reasons = {name: reason for name, value in wanted.items() if (reason := _obstacle(value))}
         body = _dump({name: value for name, value in wanted.items() if name not in reasons})
     kinds = {name: type(wanted.pop(name)).__qualname__ for name in reasons}
@@ -178,7 +150,7 @@ def _obstacle(value: Any) -> str:
         return reason
     try:
         _dump({"": value})
-    except Exception as error:  # noqa: BLE001 (see `_fingerprint`)
+    except Exception as error:  # noqa: BLE001 (see `_pack`)
         return f"it cannot be pickled: {error}"[:200]
     return ""
 

@@ -38,7 +38,7 @@ def _rlm_boot(modules, file):
     session = sys.modules["_rlm.branches.bootstrap"].Session(globals())
     cargo = sys.modules["_rlm.branches.jupyter_cargo"]
     commands = {{name: functools.partial(getattr(cargo, name), session) for name in ("keep", "load", "variables")}}
-    vars(sys.modules["_rlm"]).update(commands, report=session.report)
+    vars(sys.modules["_rlm"]).update(commands, prepare=session.prepare, report=session.report)
 _rlm_boot({modules!r}, {file!r})
 """
 
@@ -88,6 +88,11 @@ class JupyterSession:
 
         size = os.fstat(freight.fd).st_size
         await self._command(f"load({freight.pickle_size}, {freight.buffers}, {size})", fetch)
+
+    async def prepare(self, code: str) -> list[str]:
+        """Return the variables that a cell may change, sorted; to be called before each cell."""
+        touched: list[str] = (await self._told(f"prepare({code!r})"))["touched"]
+        return touched
 
     async def perform(self, code: str, answer: Answer, output: CellOutput) -> dict[str, Any]:
         """Run a cell, and return what it left behind (see `bootstrap.Session.report`) and its `outcome`.

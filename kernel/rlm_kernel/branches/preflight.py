@@ -10,15 +10,15 @@ from __future__ import annotations
 import sys
 import threading
 from dataclasses import dataclass
-from typing import Literal
 
 from ..errors import BranchError, ForkUnavailable
 from .meminfo import available
 from .threads import native_owner, user_threads
 
-__all__ = ["Choice", "Kind", "check", "check_fork"]
+__all__ = ["JUPYTER", "Choice", "check"]
 
-Kind = Literal["fork", "spawn"]
+JUPYTER = "kernel:"
+"""How the setting begins when it names a Jupyter kernel as the branch's process."""
 
 _MARGIN = 256 * 2**20
 """Bytes that must be free before any branch is opened: the watchdog's reserve, and as much again to work with."""
@@ -26,20 +26,22 @@ _MARGIN = 256 * 2**20
 
 @dataclass(frozen=True)
 class Choice:
-    """The kind of branch to open, and why, as words that follow "fork: " or "spawn: "."""
+    """The kind of branch to open, `fork`, `spawn` or `kernel:<name>`, and why, in words that can follow it."""
 
-    kind: Kind
+    kind: str
     reason: str
 
 
-def check(wanted: Literal["auto", "fork", "spawn"]) -> Choice:
-    """Choose the kind of the next branch; `wanted` is the user's setting.
+def check(wanted: str) -> Choice:
+    """Choose the kind of the next branch; `wanted` is the user's setting: `auto` or a kind.
 
     Raises:
         ForkUnavailable: `wanted` is `fork`, and that cannot work here; the message says why.
         BranchError: no branch of either kind can be opened: wrong system, or no memory left.
 
     """
+    if wanted.startswith(JUPYTER):
+        return Choice(wanted, "as asked")
     _check_system()
     if wanted == "spawn":
         return Choice("spawn", "as asked")
@@ -52,17 +54,6 @@ def check(wanted: Literal["auto", "fork", "spawn"]) -> Choice:
     if obstacle or risk:
         return Choice("spawn", obstacle or risk)
     return Choice("fork", "nothing stands in its way")
-
-
-def check_fork() -> str:
-    """Return why a fork is fine here.
-
-    Raises:
-        ForkUnavailable: it is not; the message says why.
-        BranchError: see `check`.
-
-    """
-    return check("fork").reason
 
 
 def _check_system() -> None:

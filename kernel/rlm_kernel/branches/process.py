@@ -155,7 +155,7 @@ class ProcessBranch:
 
     async def _watch(self, runner: Link) -> None:
         assert runner.pid is not None  # it has run a cell
-        watch = MemoryWatch(runner.pid, self.memory_limit)
+        watch = MemoryWatch(runner.pid, self.memory_limit, forked=self._home.checkpoint is not None)
         while not (reason := watch.breach()):
             await asyncio.sleep(_WATCH_EVERY)
         runner.inject({"op": "breach", "reason": reason})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
 import socket
 import warnings
@@ -90,8 +91,10 @@ class _Runner:
             self._channel.send({"op": "checkpoint", "pid": 0, "touched": touched})
             return False
         ours, theirs = socket.socketpair()
+        stream = random.getstate()
         pid = self._fork()
         if pid == 0:
+            random.setstate(stream)  # Python seeds it anew at every fork, but this is the same session, frozen
             theirs.close()
             self._sleep(ours)
             return True
