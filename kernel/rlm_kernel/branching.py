@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from queue import SimpleQueue
@@ -34,7 +35,7 @@ def run_cell(
     Args:
         code: a cell, magics and all.
         namespace: the user's variables.
-        settings: `branch`, `timeout`, `mem`, `ship` and `address_space` count here.
+        settings: `branch`, `timeout`, `mem`, `keep`, `ship` and `address_space` count here.
         on_output: told what the cell prints, as it comes: stream and text. Called on this thread.
         on_display: shown each display and the value, as MIME bundles, when the cell has ended.
 
@@ -72,7 +73,7 @@ def run_cell(
     for bundle in result.displays:
         on_display(bundle)
     if parcel is not None:
-        _bind(parcel, branch, result, namespace)
+        _bind(parcel, branch, _removed(result, settings.keep), namespace)
     elif result.outcome != "error":
         reason = result.error["message"] if result.error else result.outcome
         raise BranchError(f"The cell was stopped: {reason}. Nothing has changed.", _HINTS.get(result.outcome, ""))
@@ -89,19 +90,26 @@ async def _run(
         await branch.start()
         branch.listen(on_output)
         result = await branch.run(code, timeout=settings.timeout, serve=_no_calls)
-        return result, await branch.keep("all") if result.outcome == "ok" else None
+        return result, await branch.keep(settings.keep) if result.outcome == "ok" else None
     finally:
         branch.close()
 
 
-def _bind(parcel: Parcel, branch: Branch, result: CellResult, namespace: dict[str, Any]) -> None:
-    values = unpack(parcel, branch.snapshot)
+def _removed(result: CellResult, keep: str) -> list[str]:
+    """Return the names that the cell removed and that `keep` means."""
+    gone = [change["name"] for change in NamespaceDiff.from_json(result.diff).removed]
+    listed = {name.strip() for name in keep.split(",")}
+    return [name for name in gone if keep == "all" or name in listed]
+
+
+def _bind(parcel: Parcel, branch: Branch, removed: list[str], namespace: dict[str, Any]) -> None:
     if parcel.refused:
+        os.close(parcel.fd)
         first = parcel.refused[0]
         raise BranchError(f"{first['name']} cannot come back: {first['reason']}. Nothing has changed.")
-    namespace.update(values)
-    for change in NamespaceDiff.from_json(result.diff).removed:
-        namespace.pop(change["name"], None)
+    namespace.update(unpack(parcel, branch.snapshot))
+    for name in removed:
+        namespace.pop(name, None)
 
 
 async def _no_calls(*_: object) -> NoReturn:

@@ -59,7 +59,7 @@ class Settings:
     mem: int | None = _setting(
         None,
         values.MEMORY,
-        "memory one cell may use more than the session has; a cell that takes more is undone; else by what is free",
+        "memory one cell may add, such as 2GB; a cell that takes more is undone; else by what is free",
         unit="bytes",
     )
     ship: str = _setting("", values.NAMES, "variables that a branch in another process gets besides the context")

@@ -1,4 +1,4 @@
-"""What the user types: `%%rlm` and `%rlm`, by `%load_ext rlm_magics` in any IPython.
+"""What the user types: `%%rlm`, `%rlm` and `%%branch`, by `%load_ext rlm_magics` in any IPython.
 
 The kernel of this project loads the extension by itself. Unloading leaves the shell as it was.
 """
@@ -31,5 +31,6 @@ def unload_ipython_extension(ip: InteractiveShell) -> None:
     if magics is None:
         return
     ip.configurables.remove(magics)
-    for kind in ("line", "cell"):
-        manager.magics[kind].pop("rlm", None)
+    for kind, names in magics.magics.items():
+        for name in names:
+            manager.magics[kind].pop(name, None)

@@ -67,8 +67,12 @@ class Token:
         return OptionError(message, hint, line=self.line, column=self.value_column)
 
 
-def scan(line: str) -> list[Token]:
+def scan(line: str, likely: str = "context") -> list[Token]:
     """Split the line of a magic, without its name, into options.
+
+    Args:
+        line: as typed.
+        likely: the option that a first word without a name was probably meant for.
 
     Raises:
         OptionError: the line does not follow the grammar; it knows the column.
@@ -77,7 +81,7 @@ def scan(line: str) -> list[Token]:
     tokens: list[Token] = []
     at = _next_word(line, 0)
     while at < len(line):
-        token = _token(line, at, tokens)
+        token = _token(line, at, tokens, likely)
         if any(token.name == earlier.name for earlier in tokens):
             raise OptionError(f"{token.name} is given twice", "give it once", line=line, column=at)
         tokens.append(token)
@@ -95,12 +99,12 @@ def _end(token: Token) -> int:
     return token.value_column + len(token.value)
 
 
-def _token(line: str, at: int, earlier: list[Token]) -> Token:
+def _token(line: str, at: int, earlier: list[Token], likely: str) -> Token:
     if short := _SHORT_OUT.match(line, at):
         return _with_value(line, "out", at, short.end())
     named = _NAME.match(line, at)
     if named is None:
-        raise _bare_word(line, at, earlier)
+        raise _bare_word(line, at, earlier, likely)
     name, end = named[2].replace("-", "_"), named.end()
     if line.startswith("==", end):
         raise OptionError("one = is enough here", f"{name}={line[end + 2 :].strip()}", line=line, column=end)
@@ -108,7 +112,7 @@ def _token(line: str, at: int, earlier: list[Token]) -> Token:
         return _with_value(line, name, at, end + 1)
     if named[1] and not line[end : end + 1].strip():
         return Token(line, name, None, at, at)
-    raise _bare_word(line, at, earlier)
+    raise _bare_word(line, at, earlier, likely)
 
 
 def _with_value(line: str, name: str, column: int, start: int) -> Token:
@@ -156,7 +160,7 @@ def _string_content(literal: str) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _bare_word(line: str, at: int, earlier: list[Token]) -> OptionError:
+def _bare_word(line: str, at: int, earlier: list[Token], likely: str) -> OptionError:
     word, rest = line[at:].split(maxsplit=1)[0], line[at:].rstrip()
     if spaced := re.match(r"(\w+)\s+=\s*(?!=)(\S*)", rest):
         hint = f"no blanks around the =: {spaced[1]}={spaced[2] or '…'}"
@@ -169,5 +173,5 @@ def _bare_word(line: str, at: int, earlier: list[Token]) -> OptionError:
     elif any(token.name == "context" for token in earlier):
         hint = "put brackets around a value with blanks, and the question after query= or in the cell's body"
     else:
-        hint = f"context={word}"
+        hint = f"{likely}={word}"
     return OptionError(f"{word!r} is not an option", hint, line=line, column=at)

@@ -1,12 +1,12 @@
-"""The options of `%%rlm`, and how a line and a body become a call.
+"""The options of `%%rlm` and `%%branch`, and how a line and a body become a call.
 
-One table, `OPTIONS`, serves the parser, the help and the completion: three options of the magic itself, then
-those settings of the kernel that can be given on the line. Every error points at its column.
+A table for each magic, `OPTIONS` and `BRANCH_OPTIONS`, serves the parser, the help and the completion: options of
+the magic itself, then those settings of the kernel that can be given on its line. Every error points at its column.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from keyword import iskeyword
 from types import MappingProxyType
@@ -20,9 +20,9 @@ from rlm_kernel.values import Kind
 from .grammar import Token, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["OPTIONS", "Call", "read_line"]
+__all__ = ["BRANCH_OPTIONS", "OPTIONS", "Call", "read_branch_line", "read_line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,37 @@ _OWN = (
     Option("query", None, _PROSE, "the question, to the end of the line; else the cell's body", "", ""),
     Option("out", None, _VARIABLE, "variable that gets the Run; also -o NAME", "", ""),
 )
-_SETTINGS = ("model", "sub_model", "base_url", "timeout", "max_iterations", "keep", "view")
-
-OPTIONS: Mapping[str, Option] = MappingProxyType(
-    {option.name: option for option in (*_OWN, *(settings.OPTIONS[name] for name in _SETTINGS))}
+_SETTINGS = (
+    "model",
+    "sub_model",
+    "base_url",
+    "timeout",
+    "max_iterations",
+    "keep",
+    "branch",
+    "mem",
+    "ship",
+    "view",
 )
-"""All options of the line by name, in the order in which help lists them."""
+
+
+def _table(options: Iterable[Option]) -> Mapping[str, Option]:
+    return MappingProxyType({option.name: option for option in options})
+
+
+OPTIONS = _table((*_OWN, *(settings.OPTIONS[name] for name in _SETTINGS)))
+"""All options of `%%rlm` by name, in the order in which help lists them."""
+
+_KEEP = replace(settings.OPTIONS["keep"], default="all")  # the cell is the user's own: what it does is meant
+
+BRANCH_OPTIONS = _table(
+    _KEEP if name == "keep" else settings.OPTIONS[name] for name in ("timeout", "mem", "keep", "branch", "ship")
+)
+"""All options of `%%branch` by name, in the order in which help lists them."""
 
 
 def read_line(line: str, body: str | None) -> Call:
-    """Read the magic's line (without its name) and the cell's body (`None` for a line magic).
+    """Read the line of `%%rlm` (without that name) and the cell's body (`None` for a line magic).
 
     Raises:
         OptionError: the line does not follow the grammar, or an option or its value is wrong.
@@ -75,7 +96,7 @@ def read_line(line: str, body: str | None) -> Call:
 
     """
     tokens = {token.name: token for token in scan(line)}
-    values = {name: _value(token) for name, token in tokens.items()}
+    values = {name: _value(token, OPTIONS) for name, token in tokens.items()}
     context, query, out = (values.pop(option.name, None) for option in _OWN)
     question = (body or "").strip()
     if question and query is not None:
@@ -87,11 +108,22 @@ def read_line(line: str, body: str | None) -> Call:
     return Call(str(context or ""), question, None if out is None else str(out), values)
 
 
-def _value(token: Token) -> object:
-    option = OPTIONS.get(token.name)
+def read_branch_line(line: str) -> dict[str, object]:
+    """Read the line of `%%branch` (without that name); return checked values of settings by name.
+
+    Raises:
+        OptionError: the line does not follow the grammar, or an option or its value is wrong.
+
+    """
+    given = {token.name: _value(token, BRANCH_OPTIONS) for token in scan(line, likely="timeout")}
+    return {"keep": _KEEP.default, **given}
+
+
+def _value(token: Token, table: Mapping[str, Option]) -> object:
+    option = table.get(token.name)
     if option is None:
-        near = get_close_matches(token.name, OPTIONS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(OPTIONS)}"
+        near = get_close_matches(token.name, table, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(table)}"
         raise OptionError(f"there is no option {token.name!r}", hint, line=token.line, column=token.column)
     if token.name == "context" and token.value is not None:
         return token.value  # an expression keeps its quotes

@@ -12,7 +12,8 @@ from rlm_magics.usage import usage
 
 def test_everything_at_once() -> None:
     line = (
-        'context=docs["a b"] model="x y" sub_model=s base_url=http://h/v1 timeout=2m max_iterations=3 keep=a,b -o run'
+        'context=docs["a b"] model="x y" sub_model=s base_url=http://h/v1 timeout=2m max_iterations=3 keep=a,b '
+        "branch=kernel:python3 mem=1.5G ship=c,d -o run"
     )
     given = {
         "model": "x y",
@@ -21,6 +22,9 @@ def test_everything_at_once() -> None:
         "timeout": 120.0,
         "max_iterations": 3,
         "keep": "a,b",
+        "branch": "kernel:python3",
+        "mem": 1_500_000_000,
+        "ship": "c,d",
     }
     assert read_line(line, "\nWhich one?\n") == Call('docs["a b"]', "Which one?", "run", given)
 
@@ -68,6 +72,10 @@ def test_no_question(line: str) -> None:
         ("out=df.x", 4, "out must be", "run"),
         ("out=''", 4, "out must be", "run"),
         ("keep=a-b", 5, "keep must be none, new, all", "df,totals"),
+        ("branch=forked", 7, "branch must be auto, fork, spawn or kernel:NAME", "kernel:python3"),
+        ("mem=2", 4, "mem must be an amount of memory of at least 1MB", "2GB"),
+        ("ship=a-b", 5, "ship must be variable names", "df,totals"),
+        ("checkpoints=2", 0, "there is no option 'checkpoints'", ""),
         ("view=live", 5, "view must be auto, static or none", "static"),
     ],
 )

@@ -13,7 +13,8 @@ from rlm_kernel.trajectory.events import Usage
 from rlm_kernel.trajectory.run import Run
 from rlm_widgets import mime_bundle
 from rlm_widgets.static import LARGEST, static_html
-from support import sample_runs
+from support import branch_runs, sample_runs
+from support.branch_runs import diff, entry
 from support.sample_runs import cell, started, turn
 
 ALLOWED = {"div", "span", "p", "br", "pre", "code", "strong", "em", "bdi", "img", "details", "summary"}
@@ -121,6 +122,61 @@ def test_wrecked_run_says_in_words_what_went_wrong() -> None:
     assert "unknown" in text[text.index("cost") :]
 
 
+def test_branch_is_shown_with_the_reason_for_its_kind() -> None:
+    text = read(branch_runs.branched()).text
+    assert "spawn: polars has started its threads" in text[: text.index("I load it")]
+
+
+def test_cell_killed_for_memory_says_so_and_why() -> None:
+    text = read(branch_runs.branched()).text
+    assert text.index("Compare each") < text.index("killed") < text.index("it took 2.1 GB more than the session has")
+    assert "killed: it took" not in text
+
+
+def test_changes_of_an_iteration_are_folded_with_their_values() -> None:
+    html = static_html(branch_runs.branched())
+    for words in ("+ by_region DataFrame 164 B · ", "+ part list · ~ df DataFrame 23.0 MB · \N{MINUS SIGN} tmp"):
+        assert [fold for fold in re.findall("<summary.*?</summary>", html) if words in Page(fold).text]
+    text = Page(html).text
+    assert "4 rows, 2 columns" in text
+    assert "changed in place" in text
+    assert "tmp" not in text[text.index("Changed on the branch") : text.index("I load it")]
+
+
+def test_of_many_changes_some_are_named() -> None:
+    text = read(one_cell(diff=diff(added=[entry(f"v{n}") for n in range(1_000, 2_000)]))).text
+    assert "+ v1007 int · 992 more" in text
+    assert "variables not shown" in text
+
+
+def test_children_are_drawn_inside_their_sub_call() -> None:
+    folds: list[str] = []
+    inside: list[tuple[str, ...]] = []
+    for closing, summary in re.findall(
+        "(</details>)|<summary[^>]*>(.*?)</summary>", static_html(branch_runs.branched())
+    ):
+        if closing:
+            folds.pop()
+        else:
+            folds.append(Page(summary).text)
+            inside.append(tuple(folds))
+    deepest = max(inside, key=len)
+    titles = [
+        *("Ask one by one", "1 sub-call", "How sub-call 3 came to its reply: 2 iterations", "I ask in step 2"),
+        *("1 sub-call", "How sub-call 2 came to its reply: 1 iteration", "I ask in step 1", "1 sub-call"),
+    ]
+    assert len(deepest) == len(titles)
+    assert all(title in summary for title, summary in zip(titles, deepest, strict=True))
+
+
+def test_children_however_deep_fit_and_say_what_is_left_out() -> None:
+    run = branch_runs.hostile_branch(40)
+    assert "1 iteration not shown" in read(run).text
+    html = static_html(branch_runs.bushy(6))
+    assert len(html.encode()) <= LARGEST
+    assert "How sub-call" in html
+
+
 def test_offline_answer_says_that_it_is_no_language_model_and_how_to_get_one() -> None:
     text = read(sample_runs.offline()).text
     for word in (
@@ -154,6 +210,7 @@ def test_nothing_hostile_gets_through() -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]", html)
     assert "</details></pre><script>alert(1)</script>" in page.text
     assert page.images == []
+    assert "</details></pre><script>" in read(branch_runs.hostile_branch()).text
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/javascript"])

@@ -44,4 +44,5 @@ def test_money(usage: Usage, words: str) -> None:
 
 def test_counts_and_sizes() -> None:
     assert [counted(n, "cell") for n in (0, 1, 1204)] == ["0 cells", "1 cell", "1,204 cells"]
-    assert [size(n) for n in (12, 240_000, 2_500_000)] == ["12 B", "240 KB", "2.5 MB"]
+    sizes = [size(n) for n in (12, 240_000, 2_500_000, 3_210_000_000)]
+    assert sizes == ["12 B", "240 KB", "2.5 MB", "3.2 GB"]

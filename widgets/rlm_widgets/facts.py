@@ -17,6 +17,7 @@ __all__ = [
     "BatchFacts",
     "CallFacts",
     "CellFacts",
+    "ChangeFacts",
     "DisplayFacts",
     "Facts",
     "IterationFacts",
@@ -58,13 +59,17 @@ class AnswerFacts:
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """One sub-call: `reply` is the error in words where `failed`, empty while it is pending."""
+    """One sub-call: `reply` is the error in words where `failed`, empty while it is pending.
+
+    `iterations` are those of the child trajectory that answered it; `None` where a single completion did.
+    """
 
     number: int
     prompt: str
     reply: str
     failed: bool
     time: str
+    iterations: Listed[IterationFacts] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,23 @@ class CellFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeFacts:
+    """What became of a variable of the branch: `sign` is plus, tilde or minus, `how` says it in words."""
+
+    sign: str
+    how: str
+    name: str
+    type: str
+    size: str
+    preview: str
+
+
+@dataclass(frozen=True, slots=True)
 class IterationFacts:
-    """One model turn; `prose` is its text without the code that ran and empty if `title` is all of it."""
+    """One model turn; `prose` is its text without the code that ran and empty if `title` is all of it.
+
+    `trouble` is one line on why its last cell failed, empty if it did not.
+    """
 
     number: int
     title: str
@@ -113,7 +133,9 @@ class IterationFacts:
     notes: str
     prose: str
     reasoning: str
+    trouble: str
     cells: Listed[CellFacts]
+    changes: Listed[ChangeFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +149,11 @@ class NameFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A whole run; `strip` is the header as pairs of label and value, `reason` says why it stopped."""
+    """A whole run.
+
+    `strip` is the header as pairs of label and value, `reason` says why the run stopped, and `changes` are what all
+    its iterations together did to the variables of the branch.
+    """
 
     status: Status
     reason: str
@@ -138,5 +164,6 @@ class Facts:
     card: str
     answer: AnswerFacts | None
     iterations: Listed[IterationFacts]
+    changes: Listed[ChangeFacts]
     kept: Listed[NameFacts]
     refused: Listed[NameFacts]

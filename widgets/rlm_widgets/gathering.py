@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rlm_kernel.branches.changes import NamespaceDiff
+
 from . import facts as f
 from .cleaning import one_line, shown
 from .words import counted, duration, money, size, tokens
@@ -19,6 +21,8 @@ from .words import counted, duration, money, size, tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rlm_kernel.branches.changes import VariableChange
+    from rlm_kernel.trajectory.events import CellError
     from rlm_kernel.trajectory.run import Cell, Iteration, Run, SubCall
 
 __all__ = ["TooMuchError", "gather"]
@@ -28,6 +32,12 @@ T = TypeVar("T")
 
 _IMAGES = ("image/png", "image/jpeg")
 _ITEM = 30  # characters that even an empty item has on every page
+_CHANGES = {
+    "added": ("+", "added"),
+    "rebound": ("~", "bound to another value"),
+    "changed": ("~", "changed in place"),
+    "removed": ("\N{MINUS SIGN}", "removed"),
+}
 _FENCED = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ \t]*\1[`~ \t]*$", re.DOTALL | re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _BAD: tuple[f.Mark, ...] = ("died", "killed", "timeout", "interrupted", "error", "running")
@@ -37,7 +47,9 @@ class TooMuchError(Exception):
     """The facts are larger than asked for; never leaves this package, the page is drawn again with less."""
 
 
-def gather(run: Run, *, characters: int, items: int, image_bytes: int, most: int, cells: bool = True) -> f.Facts:
+def gather(
+    run: Run, *, characters: int, items: int, image_bytes: int, most: int, depth: int = 0, cells: bool = True
+) -> f.Facts:
     """Return the facts of a run.
 
     Args:
@@ -46,13 +58,14 @@ def gather(run: Run, *, characters: int, items: int, image_bytes: int, most: int
         items: how many of each list are shown, half from its beginning and half from its end; at least 2.
         image_bytes: how much all images of the run may have together, as base64.
         most: how many characters all facts may have together.
+        depth: how many levels of child trajectories are shown.
         cells: whether the iterations carry their cells; a view of one line per iteration needs none.
 
     Raises:
         TooMuchError: there are more than `most`.
 
     """
-    return _Gatherer(characters, items, image_bytes, most, cells).run(run)
+    return _Gatherer(characters, items, image_bytes, most, depth, cells).run(run)
 
 
 @dataclass
@@ -61,6 +74,7 @@ class _Gatherer:
     items: int
     image_bytes: int
     left: int
+    depth: int
     cells: bool
 
     def run(self, run: Run) -> f.Facts:
@@ -74,6 +88,7 @@ class _Gatherer:
             card=self._cut(run.card),
             answer=self._answer(run),
             iterations=self._list(run.iterations, self._iteration),
+            changes=self._changes([cell for turn in run.iterations for cell in turn.cells]),
             kept=self._list(run.kept, lambda k: _name(k["name"], k["type"], k["preview"])),
             refused=self._list(run.refused, lambda r: _name(r["name"], r["type"], r["reason"])),
             strip=_strip(run),
@@ -105,12 +120,13 @@ class _Gatherer:
             notes=", ".join(notes),
             prose=prose if prose != title else "",
             reasoning=self._cut(turn.reasoning),
+            trouble=_trouble(turn),
             cells=self._list(turn.cells if self.cells else [], self._cell),
+            changes=self._changes(turn.cells),
         )
 
     def _cell(self, cell: Cell) -> f.CellFacts:
-        error = cell.error
-        trouble = error["traceback"] or f"{error['type']}: {error['message']}".strip(": ") if error else ""
+        trouble = cell.error["traceback"] or _reason(cell.error) if cell.error else ""
         batches = [list(calls) for _, calls in groupby(cell.subcalls, key=_batch)]
         return f.CellFacts(
             code=self._cut(cell.code),
@@ -145,7 +161,29 @@ class _Gatherer:
     def _call(self, call: SubCall) -> f.CallFacts:
         time = "pending" if call.seconds is None else duration(call.seconds)
         reply = self._cut(call.error or call.text)
-        return f.CallFacts(call.index, self._cut(call.prompt), reply, bool(call.error), time)
+        return f.CallFacts(call.index, self._cut(call.prompt), reply, bool(call.error), time, self._child(call))
+
+    def _child(self, call: SubCall) -> f.Listed[f.IterationFacts] | None:
+        if call.child is None:
+            return None
+        if not self.depth:
+            return f.Listed([], len(call.child.iterations), [])
+        self.depth -= 1
+        iterations = self._list(call.child.iterations, self._iteration)
+        self.depth += 1
+        return iterations
+
+    def _changes(self, cells: list[Cell]) -> f.Listed[f.ChangeFacts]:
+        diff = NamespaceDiff.total(NamespaceDiff.from_json(cell.diff) for cell in cells if cell.diff)
+        changes = [(kind, change) for kind in _CHANGES for change in getattr(diff, kind)]
+        return self._list(changes, lambda told: self._change(*told))
+
+    def _change(self, kind: str, change: VariableChange) -> f.ChangeFacts:
+        name, type_ = one_line(change["name"], 60), one_line(change["type"], 60)
+        preview = one_line(change["preview"], 100)
+        self._spend(len(name) + len(type_) + len(preview))
+        bytes_ = "" if change["size"] is None else size(change["size"])
+        return f.ChangeFacts(*_CHANGES[kind], name, type_, bytes_, preview)
 
     def _cut(self, text: str, times: int = 1) -> str:
         text = shown(text, times * self.characters)
@@ -174,7 +212,7 @@ def _strip(run: Run) -> list[tuple[str, str]]:
     model = one_line(run.model, 60)
     if run.sub_model and run.sub_model != run.model:
         model += f" + {one_line(run.sub_model, 60)}"
-    branch = ", ".join(filter(None, (one_line(run.branch), one_line(run.branch_reason, 200))))
+    branch = ": ".join(filter(None, (one_line(run.branch), one_line(run.branch_reason, 200))))
     pairs = [
         ("model", model),
         ("iterations", f"{len(run.iterations):,}"),
@@ -200,6 +238,18 @@ def _mark(turn: Iteration) -> f.Mark:
     if not marks:
         return "running" if turn.seconds is None else "no code"
     return next((bad for bad in _BAD if bad in marks), "ok")
+
+
+def _trouble(turn: Iteration) -> str:
+    """Return in one line why the last cell of an iteration failed, empty if it did not."""
+    error = turn.cells[-1].error if turn.cells else None
+    return one_line(_reason(error), 200) if error else ""
+
+
+def _reason(error: CellError) -> str:
+    """Return an exception as Python names it; a cell that was stopped has its outcome, which is shown, for a type."""
+    stopped = error["type"] in _BAD
+    return error["message"] if stopped else f"{error['type']}: {error['message']}".strip(": ")
 
 
 def _batch(call: SubCall) -> int:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 LARGEST = 300_000
 """Bytes of HTML one run may have in a notebook."""
 
-_CHARACTERS, _ITEMS, _IMAGE_BYTES = 6_000, 200, 150_000
+_CHARACTERS, _ITEMS, _DEPTH, _IMAGE_BYTES = 6_000, 200, 12, 150_000
 
 _SHORT = 40  # characters of a value in the header that are kept on one line
 
@@ -43,6 +43,8 @@ _STATUS_COLOUR: dict[Status, str] = {
     "interrupted": ORANGE,
     "failed": RED,
 }
+_FEW = 8  # variables that a folded list of changes names
+
 _OFFLINE = (
     "<strong>Not a language model.</strong> This answer comes from the embedded rule-based solver, used because no "
     f"model is configured. To use one: {code('%%rlm model=… base_url=…')}, or the environment variables "
@@ -52,13 +54,14 @@ _OFFLINE = (
 
 def static_html(run: Run) -> str:
     """Return the run as self-contained HTML of at most `LARGEST` bytes in UTF-8."""
-    characters, items = _CHARACTERS, _ITEMS
+    characters, items, depth = _CHARACTERS, _ITEMS, _DEPTH
     while True:
         with suppress(TooMuchError):
-            page = _page(gather(run, characters=characters, items=items, image_bytes=_IMAGE_BYTES, most=LARGEST))
-            if len(page.encode()) <= LARGEST:
+            facts = gather(run, characters=characters, items=items, image_bytes=_IMAGE_BYTES, most=LARGEST, depth=depth)
+            if len((page := _page(facts)).encode()) <= LARGEST:
                 return page
-        characters, items = max(characters // 2, 40), max(items * 2 // 3, 2)
+        # Two items of each list at every level are too much if the levels are many, so these end up at none.
+        characters, items, depth = max(characters // 2, 40), max(items * 2 // 3, 2), depth * 4 // 5
 
 
 def _page(facts: f.Facts) -> str:
@@ -67,7 +70,8 @@ def _page(facts: f.Facts) -> str:
         _offline(facts),
         _strip(facts),
         _names(facts),
-        _iterations(facts),
+        _changes("Changed on the branch: ", facts.changes),
+        _iterations(facts.iterations),
         _question(facts),
     )
     return tag("div", "\n".join(filter(None, blocks)), "max-width: 960px; font-size: 13px; line-height: 1.5")
@@ -140,17 +144,41 @@ def _gap_row(left_out: int) -> list[str]:
     return ["…", "", f"{counted(left_out, 'name')} not shown"]
 
 
+def _changes(head: str, changes: f.Listed[f.ChangeFacts]) -> str:
+    if not changes.count:
+        return ""
+    first = (changes.head + changes.tail)[:_FEW]
+    words = [*map(_change, first), *([f"{changes.count - _FEW:,} more"] if changes.count > _FEW else [])]
+    rows = _each(changes, _change_row, lambda n: ["…", f"{counted(n, 'variable')} not shown", "", "", ""])
+    body = table(["variable", "", "type", "size", "value"], rows)
+    return fold(head + " · ".join(words), body, "font-size: 12px")
+
+
+def _change(change: f.ChangeFacts) -> str:
+    colour = {"+": GREEN, "~": BLUE}.get(change.sign, RED)
+    sign = tag("strong", change.sign, f"color: {colour}")
+    words = (nowrap(f"{sign} {code(escape(change.name))}"), escape(change.type), escape(change.size))
+    return " ".join(filter(None, words))
+
+
+def _change_row(change: f.ChangeFacts) -> list[str]:
+    cells = (change.how, change.type, change.size)
+    return [code(escape(change.name)), *map(escape, cells), code(escape(change.preview))]
+
+
 # ----- iterations --------------------------------------------------------------------------------------
 
 
-def _iterations(facts: f.Facts) -> str:
-    rows = _each(facts.iterations, _iteration, lambda n: _gap(n, "iteration"))
-    return tag("div", "\n".join(rows), f"margin: 8px 0; border-bottom: {LINE}") if facts.iterations.count else ""
+def _iterations(iterations: f.Listed[f.IterationFacts]) -> str:
+    rows = _each(iterations, _iteration, lambda n: _gap(n, "iteration"))
+    return tag("div", "\n".join(rows), f"margin: 8px 0; border-bottom: {LINE}") if rows else ""
 
 
 def _iteration(turn: f.IterationFacts) -> str:
     parts = [_prose(turn.prose)] if turn.prose else []
     parts += _each(turn.cells, _cell, lambda n: _gap(n, "cell"))
+    if changes := _changes("", turn.changes):
+        parts.append(changes)
     if turn.reasoning:
         parts.append(fold("Reasoning", pre(escape(turn.reasoning), wrap=True)))
     body = tag("div", "\n".join(parts), "margin: 0 0 12px 30px")
@@ -213,12 +241,24 @@ def _batch(batch: f.BatchFacts) -> str:
     failed = f" · {tag('strong', f'{batch.failed:,} failed', f'color: {RED}')}" if batch.failed else ""
     head = f"{counted(batch.calls.count, 'sub-call')} to {escape(batch.model)}{failed} · {batch.time}"
     rows = _each(batch.calls, _call, lambda n: ["", f"… {counted(n, 'sub-call')} not shown …", "", ""])
-    return fold(head, table(["", "prompt", "reply", "time"], rows), "margin-top: 6px; font-size: 12px")
+    grid = table(["", "prompt", "reply", "time"], rows)
+    children = filter(None, map(_child, batch.calls.head + batch.calls.tail))
+    return fold(head, "\n".join([grid, *children]), "margin-top: 6px; font-size: 12px")
 
 
 def _call(call: f.CallFacts) -> list[str]:
     failed = tag("strong", "failed ", f"color: {RED}") if call.failed else ""
     return [str(call.number), quote(escape(call.prompt)), quote(failed + escape(call.reply)), nowrap(call.time)]
+
+
+def _child(call: f.CallFacts) -> str:
+    """Draw the iterations behind a sub-call's reply: below the table, where they have the room they need."""
+    if call.iterations is None:
+        return ""
+    head = f"How sub-call {call.number} came to its reply: {counted(call.iterations.count, 'iteration')}"
+    return fold(
+        head, tag("div", _iterations(call.iterations), f"margin-left: 10px; padding-left: 10px; border-left: {LINE}")
+    )
 
 
 def _question(facts: f.Facts) -> str:

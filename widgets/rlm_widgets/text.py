@@ -1,6 +1,7 @@
 """A run as plain text: for terminals, logs, diffs and readers that show no HTML.
 
-The same facts as the static view in at most about forty lines: answer, header, one line per iteration, names.
+The same facts as the static view in at most about fifty lines: answer, header, iterations with what went wrong and
+what they did to the variables, names.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ __all__ = ["plain_text"]
 
 _WIDTH = 88
 _ANSWER_LINES = 12
-_ITERATIONS = 14
+_ITERATIONS = 12
+_CHANGES = 6
 _MOST = 100_000  # more than the few texts of a page without cells can have
 _OFFLINE = (
     "Not a language model: this answer comes from the embedded rule-based solver.\n"
@@ -29,9 +31,9 @@ _OFFLINE = (
 
 
 def plain_text(run: Run) -> str:
-    """Return the run as plain text, about forty lines at most."""
+    """Return the run as plain text, about fifty lines at most."""
     facts = gather(run, characters=600, items=_ITERATIONS, image_bytes=0, most=_MOST, cells=False)
-    blocks = (_answer(facts), _header(facts), _iterations(facts.iterations), _names(facts))
+    blocks = (_answer(facts), _header(facts), _iterations(facts.iterations), _end(facts))
     return "\n\n".join(filter(None, blocks))
 
 
@@ -57,19 +59,35 @@ def _header(facts: f.Facts) -> str:
 
 def _iterations(listed: f.Listed[f.IterationFacts]) -> str:
     gap = [f"     … {counted(listed.left_out, 'iteration')} not shown …"] if listed.left_out else []
-    return "\n".join([*map(_line, listed.head), *gap, *map(_line, listed.tail)])
+    return "\n".join([*map(_lines, listed.head), *gap, *map(_lines, listed.tail)])
 
 
-def _line(turn: f.IterationFacts) -> str:
+def _lines(turn: f.IterationFacts) -> str:
+    below = " · ".join(filter(None, [turn.trouble, _changes(turn.changes)]))
+    return "\n".join([_title(turn), *([f"      {_cut(below, _WIDTH - 6)}"] if below else [])])
+
+
+def _title(turn: f.IterationFacts) -> str:
     right = " · ".join(filter(None, [turn.notes, turn.mark, "answer" if turn.answered else "", turn.time]))
     room = _WIDTH - 7 - len(right)
-    title = turn.title if len(turn.title) <= room else f"{turn.title[: room - 1]}…"
-    return f"{turn.number:>4}  {title:<{room}} {right}"
+    return f"{turn.number:>4}  {_cut(turn.title, room):<{room}} {right}"
 
 
-def _names(facts: f.Facts) -> str:
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _changes(listed: f.Listed[f.ChangeFacts]) -> str:
+    first = (listed.head + listed.tail)[:_CHANGES]
+    more = listed.count - len(first)
+    words = [" ".join(filter(None, (change.sign, change.name, change.type, change.size))) for change in first]
+    return " · ".join([*words, *([f"{more:,} more"] if more else [])])
+
+
+def _end(facts: f.Facts) -> str:
     kept = ", ".join(f"{n.name} ({n.type})" for n in facts.kept.head + facts.kept.tail)
-    lines = [f"Kept in the notebook: {kept}{_more(facts.kept)}"] if kept else []
+    lines = [f"Changed on the branch: {changes}"] if (changes := _changes(facts.changes)) else []
+    lines += [f"Kept in the notebook: {kept}{_more(facts.kept)}"] if kept else []
     refused = facts.refused
     for name in (refused.head + refused.tail)[:5]:
         lines.append(f"Stayed behind: {name.name} ({name.type}): {name.detail}")

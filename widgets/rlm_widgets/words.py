@@ -57,7 +57,9 @@ def tokens(usage: Usage) -> str:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes to read: `240 KB`."""
+    """Return a number of bytes to read: `240 KB`, `1.5 MB`, `2.4 GB`."""
     if count < 1_000:
         return f"{count} B"
-    return f"{count / 1_000:,.0f} KB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
+    if count < 1_000_000:
+        return f"{count / 1_000:,.0f} KB"
+    return f"{count / 1_000_000:,.1f} MB" if count < 1_000_000_000 else f"{count / 1_000_000_000:,.1f} GB"

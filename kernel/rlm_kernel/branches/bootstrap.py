@@ -1,9 +1,9 @@
 """The far side of a Jupyter branch: the names a cell finds there, and what it left behind when it has ended.
 
-The text of this file is sent to the kernel and executed there before anything else. So it stands alone: it needs the
-standard library and the few files that are sent with it (`SENT`), whatever else the kernel has installed. The names
-mean what they mean in a branch of ours, see `scaffold`. What this side wants from the notebook's it asks for as
-`input()` does: by an `input_request`, whose prompt is `MARK` and a call in JSON.
+The text of this file is sent to the kernel and executed there before anything else. So it needs only the standard
+library and those files of ours that are sent with it (see `jupyter_sources`), whatever else the kernel has installed.
+The names mean what they mean in a branch of ours, see `scaffold`. What this side wants from the notebook's it asks for
+as `input()` does: by an `input_request`, whose prompt is `MARK` and a call in JSON.
 """
 
 from __future__ import annotations
@@ -23,19 +23,7 @@ from ..engine.shaping import clip
 from .changes import Changes
 from .values import exact_value, text_of, touched_names
 
-__all__ = ["HERE", "MARK", "SENT", "Session", "SubcallError", "SubcallFailure", "call"]
-
-SENT = (
-    "errors",
-    "engine.shaping",
-    "branches.values",
-    "branches.pagemap",
-    "branches.fingerprints",
-    "branches.changes",
-    "branches.bootstrap",
-    "branches.jupyter_cargo",
-)
-"""The modules of the far side, in the order in which they import each other."""
+__all__ = ["HERE", "MARK", "Session", "SubcallError", "SubcallFailure", "call"]
 
 MARK = "\x10rlm "
 """How the prompt of an `input_request` begins that is a call, and no question to the user."""
@@ -109,7 +97,7 @@ class Session:
         self._cells = 1
         self._pid = os.getpid()
         self._changes = Changes(namespace, self.is_users, by_pages=False)
-        self._shell = namespace["get_ipython"]() if "get_ipython" in namespace else None
+        self._shell: Any = namespace["get_ipython"]() if "get_ipython" in namespace else None
         namespace.update(self.fixed, answer=_empty_answer())
         if self._shell is not None:
             self._shell.ask_exit = lambda: None  # the session does not end with a cell that says `exit`

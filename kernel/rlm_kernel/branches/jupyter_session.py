@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from importlib.resources import files
 from typing import Any
 
 from ..errors import BranchDied, ProtocolError
-from .bootstrap import HERE, SENT
+from .bootstrap import HERE
 from .jupyter_cargo import PIECE
 from .jupyter_output import CellOutput
 from .jupyter_process import Answer, KernelProcess
+from .jupyter_sources import far_side
 from .keep import Parcel
 
 __all__ = ["JupyterSession"]
@@ -27,18 +27,18 @@ _LIMIT = 120.0
 _BOOT = """\
 def _rlm_boot(modules, file):
     import functools, sys, types
-    for name in ("_rlm", "_rlm.engine", "_rlm.branches"):
-        sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__path__ = []
-    for name, source in modules:
+    package = sys.modules["_rlm"] = types.ModuleType("_rlm")
+    package.__path__ = []
+    for name, source in modules.items():
         module = sys.modules["_rlm." + name] = types.ModuleType("_rlm." + name)
         module.__package__ = module.__name__.rpartition(".")[0]
+        sys.modules.setdefault(module.__package__, types.ModuleType(module.__package__)).__path__ = []
         exec(compile(source, file, "exec"), vars(module))
     del globals()["_rlm_boot"]
     session = sys.modules["_rlm.branches.bootstrap"].Session(globals())
     cargo = sys.modules["_rlm.branches.jupyter_cargo"]
     commands = {{name: functools.partial(getattr(cargo, name), session) for name in ("keep", "load", "variables")}}
-    vars(sys.modules["_rlm"]).update(commands, prepare=session.prepare, report=session.report)
+    vars(package).update(commands, prepare=session.prepare, report=session.report)
 _rlm_boot({modules!r}, {file!r})
 """
 
@@ -68,10 +68,8 @@ class JupyterSession:
 
         """
         await self._process.start()
-        root = files(__package__.partition(".")[0])
-        modules = [(name, root.joinpath(f"{name.replace('.', '/')}.py").read_text("utf-8")) for name in SENT]
         try:
-            await self._execute(_BOOT.format(modules=modules, file=HERE), _nothing)
+            await self._execute(_BOOT.format(modules=far_side(), file=HERE), _nothing)
         except ProtocolError as error:
             raise BranchDied(f"A branch needs a Python kernel, and this one says: {error.message}") from None
 
