@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 from .background import Job, interrupts_held
 from .branches.branch import Branch
-from .branches.changes import NamespaceDiff
 from .branches.host import NO_CONTEXT, open_branch
 from .branches.household import Wish
 from .branches.keep import Parcel, unpack
@@ -73,7 +72,7 @@ def run_cell(
     for bundle in result.displays:
         on_display(bundle)
     if parcel is not None:
-        _bind(parcel, branch, _removed(result, settings.keep), namespace)
+        _bind(parcel, branch, namespace)
     elif result.outcome != "error":
         reason = result.error["message"] if result.error else result.outcome
         raise BranchError(f"The cell was stopped: {reason}. Nothing has changed.", _HINTS.get(result.outcome, ""))
@@ -95,20 +94,13 @@ async def _run(
         branch.close()
 
 
-def _removed(result: CellResult, keep: str) -> list[str]:
-    """Return the names that the cell removed and that `keep` means."""
-    gone = [change["name"] for change in NamespaceDiff.from_json(result.diff).removed]
-    listed = {name.strip() for name in keep.split(",")}
-    return [name for name in gone if keep == "all" or name in listed]
-
-
-def _bind(parcel: Parcel, branch: Branch, removed: list[str], namespace: dict[str, Any]) -> None:
+def _bind(parcel: Parcel, branch: Branch, namespace: dict[str, Any]) -> None:
     if parcel.refused:
         os.close(parcel.fd)
         first = parcel.refused[0]
         raise BranchError(f"{first['name']} cannot come back: {first['reason']}. Nothing has changed.")
     namespace.update(unpack(parcel, branch.snapshot))
-    for name in removed:
+    for name in parcel.removed:
         namespace.pop(name, None)
 
 

@@ -187,6 +187,8 @@ class _Solving:
         if ANSWER in values:
             self.record.run.answer_object = (values.pop(ANSWER),)
         namespace.update(values)
+        for name in parcel.removed:
+            namespace.pop(name, None)
         self.record.run.moments = Moments({0: self.branch}, namespace, self.settings.timeout)
         self.record(Kept(parcel.kept, parcel.refused))
 

@@ -1,7 +1,7 @@
-"""The library matrix: code for the notebook and for a branch, and a program that plays one row.
+"""The library matrix: uses of libraries, each to be made in the notebook, in a branch, and there after a rollback.
 
-`python -m support.library_rows NAME` prints JSON: the kind of branch and why, how the use in the branch ended, how it
-ended after a rollback, and how many seconds each took. Without a name it plays all rows and prints a table.
+Each row is played in a fresh process (this module as a program, with the row's name), because a library that was used
+once is never unused again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rlm_kernel.branches.host import open_branch
 from rlm_kernel.branches.preflight import check
 from support.branches import no_calls
 
-__all__ = ["ROWS", "Row"]
+__all__ = ["ROWS", "Row", "missing", "play"]
 
 _LIMIT = 40.0
 """Seconds for one use; what hangs, hangs for ever."""
@@ -44,10 +44,6 @@ class Row:
     kind: str
     use: str
     first: str = ""
-
-    def environment(self) -> dict[str, str]:
-        """Return the variables for the process that plays the row."""
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MPLBACKEND": "agg"}
 
 
 _FRAME = "import numpy as np, pandas as pd; df = pd.DataFrame({'k': np.arange(200_000) % 7, 'v': 1.0, 's': 'text'})\n"
@@ -83,7 +79,12 @@ ROWS = [
         "import polars as pl; p = pl.DataFrame({'k': [1, 2] * 100_000, 'v': range(200_000)})\n"
         "p.group_by('k').agg(pl.col('v').sum()).sort('k'); p.lazy().filter(pl.col('v') > 5).collect()",
     ),
-    Row("polars, only imported before", ("polars",), "fork", "import polars as pl", first=""),
+    Row(
+        "polars, only imported there",
+        ("polars",),
+        "spawn",
+        "import polars as pl\nif 'in_branch' in globals(): pl.DataFrame({'v': [2, 1]}).sort('v')",
+    ),
     Row(
         "polars, used in the branch only",
         ("polars",),
@@ -97,6 +98,14 @@ ROWS = [
         ("duckdb",),
         "fork",
         "import duckdb; c = duckdb.connect()\n"
+        "c.sql('select i % 7 k, sum(i) from range(1000000) t(i) group by k order by k').fetchall()",
+    ),
+    Row(
+        "duckdb, connection of the notebook",
+        ("duckdb",),
+        "fork",
+        "if 'c' not in globals():\n"
+        "    import duckdb; c = duckdb.connect()\n"
         "c.sql('select i % 7 k, sum(i) from range(1000000) t(i) group by k order by k').fetchall()",
     ),
     Row(
@@ -129,6 +138,13 @@ ROWS = [
         "for _ in range(3): opt.zero_grad(); net(torch.ones(512, 256)).sum().backward(); opt.step()",
     ),
     Row(
+        "torch, loader with a worker",
+        ("torch",),
+        "fork",
+        "import torch; from torch.utils.data import DataLoader\n"
+        "assert len(list(DataLoader(range(100), batch_size=10, num_workers=1))) == 10",
+    ),
+    Row(
         "torch and scikit-learn together",
         ("torch", "sklearn"),
         "fork",
@@ -136,18 +152,34 @@ ROWS = [
         "KMeans(4, n_init=1).fit(X); torch.ones(800, 800) @ torch.ones(800, 800)",
     ),
     Row(
-        "executor of the user",
+        "executor of the notebook, idle",
+        (),
+        "fork",
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor(2) as own: assert list(own.map(abs, [-1, -2])) == [1, 2]",
+        first="from concurrent.futures import ThreadPoolExecutor\n"
+        "pool = ThreadPoolExecutor(2); pool.submit(abs, 1).result()",
+    ),
+    Row(
+        "thread of the user at work",
         (),
         "spawn",
-        "from concurrent.futures import ThreadPoolExecutor\n"
-        "pool = ThreadPoolExecutor(2); assert list(pool.map(abs, [-1, -2])) == [1, 2]; pool.shutdown()",
+        "import threading; t = threading.Thread(target=print); t.start(); t.join()",
         first="import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
     ),
+    Row(
+        "matplotlib",
+        ("matplotlib",),
+        "fork",
+        "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.savefig('/dev/null', format='png')",
+    ),
+    Row("logging", (), "fork", "import logging; logging.basicConfig(); logging.getLogger('it').warning('said')"),
     Row(
         "sqlite",
         (),
         "fork",
-        "import sqlite3; db = sqlite3.connect(':memory:'); db.execute('create table t(x)'); db.execute('insert into t values (1)')",
+        "import sqlite3; db = sqlite3.connect(':memory:')\n"
+        "db.execute('create table t(x)'); db.execute('insert into t values (1)')",
     ),
 ]
 """The rows of the matrix."""
@@ -176,25 +208,26 @@ async def _play(row: Row) -> dict[str, Any]:
     return seen
 
 
-def _table() -> None:
-    print("| used in the notebook, then in a branch | branch | there | after a rollback |\n|---|---|---|---|")
-    for row in ROWS:
-        if any(importlib.util.find_spec(module) is None for module in row.needs):
-            continue
-        command = [sys.executable, "-m", "support.library_rows", row.name]
-        done = subprocess.run(command, env=row.environment(), capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"| {row.name} | failed: {done.stderr.splitlines()[-1]} | | |")
-            continue
-        seen = json.loads(done.stdout.splitlines()[-1])
-        kind = seen["kind"] if seen["kind"] == "fork" else f"{seen['kind']}: {seen['reason']}"
-        there, after = (f"{seen[when]}, {seen[f'{when}_seconds']} s" for when in ("branch", "after"))
-        print(f"| {row.name} | {kind} | {there} | {after} |", flush=True)
+def missing(row: Row) -> list[str]:
+    """Return the modules that a row needs and that are not installed."""
+    return [module for module in row.needs if importlib.util.find_spec(module) is None]
+
+
+def play(row: Row) -> dict[str, Any]:
+    """Play a row in a fresh process: the kind of branch and its reason, and how each use ended, in how many seconds.
+
+    Raises:
+        AssertionError: the row cannot be played at all, for example because its code fails in the notebook.
+
+    """
+    command = [sys.executable, "-m", __spec__.name, row.name]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MPLBACKEND": "agg"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return seen
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        chosen = next(row for row in ROWS if row.name == sys.argv[1])
-        print(json.dumps(asyncio.run(_play(chosen))))
-    else:
-        _table()
+    chosen = next(row for row in ROWS if row.name == sys.argv[1])
+    sys.stdout.write(json.dumps(asyncio.run(_play(chosen))))

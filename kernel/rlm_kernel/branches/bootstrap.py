@@ -32,6 +32,7 @@ HERE = "<rlm-branch>"
 """The file name of the far side's own code; whatever is executed there and mentions it is ours, and no cell."""
 
 _CELL = "<cell "
+_STREAM_LIMIT = 16 * 2**20
 _FALSE_WORDS = {"", "0", "false", "no", "none", "null"}
 _TRACEBACK_LIMIT = 20_000
 
@@ -98,6 +99,7 @@ class Session:
         self._pid = os.getpid()
         self._changes = Changes(namespace, self.is_users, by_pages=False)
         self._shell: Any = namespace["get_ipython"]() if "get_ipython" in namespace else None
+        self._streams = {name: _Limited(getattr(sys, name)) for name in ("stdout", "stderr")}
         namespace.update(self.fixed, answer=_empty_answer())
         if self._shell is not None:
             self._shell.ask_exit = lambda: None  # the session does not end with a cell that says `exit`
@@ -119,6 +121,8 @@ class Session:
         modules = {name for name, value in self.namespace.items() if isinstance(value, types.ModuleType)}
         touched = sorted(touched_names(code) - modules - self.reserved)
         self._changes.before(touched)
+        for stream in self._streams.values():
+            stream.left, stream.lost = _STREAM_LIMIT, 0
         call("prepared", touched=touched)
 
     def report(self, failed: bool) -> None:
@@ -126,7 +130,8 @@ class Session:
         self._cells += 1
         error = _describe_error(getattr(sys, "last_value", None)) if failed else None
         diff = self._changes.after().to_json()
-        call("report", answer=self.describe_answer(), notes=self.repair(), diff=diff, error=error)
+        lost = {name: stream.lost for name, stream in self._streams.items()}
+        call("report", answer=self.describe_answer(), notes=self.repair(), diff=diff, error=error, lost=lost)
 
     # ----- the answer ----------------------------------------------------------------------------------------
 
@@ -204,6 +209,23 @@ class Session:
         if model is not None and not isinstance(model, str):
             raise TypeError(f"model is a name, not {type(model).__qualname__}")
         return list(call("llm_query", prompts=prompts, model=model, batched=batched)) if prompts else []
+
+
+class _Limited:
+    """Lets through the first 16 million characters that a cell writes into a stream, and counts the rest."""
+
+    def __init__(self, stream: Any) -> None:
+        self._write = stream.write
+        self.left, self.lost = _STREAM_LIMIT, 0
+        stream.write = self
+
+    def __call__(self, text: str) -> int:
+        passed = text[: self.left]
+        self.left -= len(passed)
+        self.lost += len(text) - len(passed)
+        if passed:
+            self._write(passed)
+        return len(text)
 
 
 def _empty_answer() -> dict[str, Any]:

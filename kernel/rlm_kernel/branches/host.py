@@ -48,4 +48,4 @@ def open_branch(
         return open_forked(Seed(namespace, given), reason, wish or Wish())
     if missing := [name for name in ship if name not in namespace]:
         raise BranchError(f"There is no variable {missing[0]!r} to ship.", "check ship=")
-    return open_spawned(given, {name: namespace[name] for name in ship}, reason, wish or Wish())
+    return open_spawned(namespace, given, ship, reason, wish or Wish())

@@ -144,6 +144,8 @@ class Household:
     async def roll_back(self) -> bool:
         """Kill the runner and all it started, and go on from the checkpoint; false if there is none that does."""
         checkpoint, self.checkpoint = self.checkpoint, None
+        if self._nanny is not None:
+            self._nanny.catch_up()  # its end may be known already, and not yet be noticed
         self._kill_all([checkpoint] if checkpoint else [])
         self._drop_runner()
         if checkpoint is None:

@@ -144,6 +144,7 @@ class JupyterBranch:
         )
 
     def _finished(self, report: dict[str, Any], seconds: float) -> CellResult:
+        self._output.lose(report["lost"])
         shown, given = self._output.displays, report["answer"]
         stdout, stderr = self.output_so_far()
         return CellResult(
@@ -186,7 +187,7 @@ class JupyterBranch:
             fatal = await self._replay(changed)
             if fatal is None:
                 return notes + changed
-            self._tape.takes.remove(fatal)
+            self._tape.takes = [take for take in self._tape.takes if take is not fatal]
             notes.append(_lost(fatal, "its cell did not end when it was run again"))
 
     async def _replay(self, changed: list[str]) -> Take | None:

@@ -44,6 +44,11 @@ class CellOutput:
             text = _COLOUR.sub("", "\n".join(content["traceback"]))
             self.error = CellError(type=content["ename"], message=clip(content["evalue"], 2_000), traceback=text)
 
+    def lose(self, lost: dict[str, int]) -> None:
+        """Note how many characters of each stream never came this far."""
+        for name, count in lost.items():
+            self._streams[name].cut += count
+
     def printed(self) -> tuple[str, str]:
         """Return what was printed: (stdout, stderr)."""
         return str(self._streams["stdout"]), str(self._streams["stderr"])
@@ -54,15 +59,15 @@ class _Stream:
 
     def __init__(self) -> None:
         self._head = self._tail = ""
-        self._cut = 0
+        self.cut = 0
 
     def write(self, text: str) -> None:
         room = _KEPT - len(self._head)
         self._head += text[:room]
         tail = self._tail + text[room:]
         self._tail = tail[-_KEPT:]
-        self._cut += len(tail) - len(self._tail)
+        self.cut += len(tail) - len(self._tail)
 
     def __str__(self) -> str:
-        note = f"\n… [{self._cut:,} characters cut] …\n" if self._cut else ""
+        note = f"\n… [{self.cut:,} characters cut] …\n" if self.cut else ""
         return self._head + note + self._tail

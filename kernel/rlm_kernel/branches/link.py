@@ -75,6 +75,13 @@ class Link:
         with suppress(OSError):
             self._sock.send(encode(reply))
 
+    def catch_up(self) -> None:
+        """Take in, without waiting, what has arrived and has not been read yet."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        while self._reading and poll.poll(0):
+            self._read()
+
     def await_death(self) -> None:
         """Block, briefly, until the watched process is dead with all its threads: then its children have moved on."""
         if self._pidfd is not None:

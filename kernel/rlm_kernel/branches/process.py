@@ -96,7 +96,11 @@ class ProcessBranch:
             raise
         frozen = await self._home.roll_back()
         stdout, stderr = self.output_so_far()
-        notes = await self._restore(frozen=frozen, begun=take.begun)
+        poison = None if take.begun else self._tape.drop_poison()
+        notes = await self._restore(frozen=frozen, whole=take.begun or poison is not None)
+        if poison is not None:
+            notes.append("Note: the cell before had left the session unable to go on, so it was undone too.")
+            take.touched += poison.touched
         return CellResult(
             outcome=outcome,
             seconds=asyncio.get_running_loop().time() - started,
@@ -201,17 +205,18 @@ class ProcessBranch:
 
     # ----- going back ----------------------------------------------------------------------------------------
 
-    async def _restore(self, *, frozen: bool, begun: bool) -> list[str]:
+    async def _restore(self, *, frozen: bool, whole: bool) -> list[str]:
         """Play again what the session has lost beyond the cell; return a note for each that went differently.
 
-        Without a checkpoint that is every good cell. With one it is the cell before, if the runner died before it
-        had frozen the state after that.
+        Without a checkpoint that is every good cell. With one it is nothing, if the checkpoint is the `whole` of it;
+        else the last cell, because the runner died before it had frozen the state after that.
         """
         if not frozen:
             await self._home.start_runner()
-        lost = self._tape.takes if not frozen else [] if begun else self._tape.takes[-1:]
+        lost = self._tape.takes if not frozen else [] if whole else self._tape.takes[-1:]
         notes = []
         for take in lost:
+            take.played = True
             if await self._play(take.copy()) != take.outcome:
                 names = f" ({', '.join(take.touched)})" if take.touched else ""
                 notes.append(f"Note: an earlier cell ended differently when it was played again{names}.")
@@ -299,7 +304,8 @@ class ProcessBranch:
 
     def _is_unchanged(self, frame: Frame) -> bool:
         asked = frame["arguments"]
-        return bool(self.snapshot.fingerprint_of(asked["name"]) == asked["fingerprint"])
+        mine = self.snapshot.fingerprint_of(asked["name"])
+        return mine is not None and bool(mine == asked["fingerprint"])
 
     def kill(self) -> None:
         """Kill everything that runs in the branch, at once; the nanny and parked checkpoints stay."""

@@ -12,13 +12,15 @@ __all__ = ["Take", "Tape"]
 class Take:
     """One cell as it went: its code, its outcome, and each call it made with the reply it got.
 
-    `touched` are the variables it may have changed; `begun` says whether it got so far as to be run.
+    `touched` are the variables it may have changed; `begun` says whether it got so far as to be run,
+    `played` whether it has been played again.
     """
 
     code: str
     outcome: str = ""
     touched: list[str] = field(default_factory=list)
     begun: bool = False
+    played: bool = False
     calls: list[tuple[str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
 
     def reply_to(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -44,3 +46,7 @@ class Tape:
         """Remember a cell that ended by itself."""
         take.outcome = outcome
         self.takes.append(take)
+
+    def drop_poison(self) -> Take | None:
+        """Take the last cell off, if it has been played again and the session still could not go on after it."""
+        return self.takes.pop() if self.takes and self.takes[-1].played else None

@@ -17,7 +17,7 @@ from .keep import ANSWER, Parcel, Snapshot, pack, preview
 from .protocol import Channel, Frame
 from .scaffold import SCAFFOLD_NAMES, OpenChild, Scaffold
 from .shell import FILE_PREFIX, branch_shell
-from .values import touched_names
+from .values import mentioned_names, touched_names
 
 __all__ = ["CONTEXT", "Seed", "Session"]
 
@@ -35,7 +35,7 @@ class Seed:
     def snapshot(self) -> Snapshot:
         """Return the values as they are now, by name."""
         context = {} if self.context is None else {CONTEXT: self.context[0]}
-        return Snapshot({**self.namespace, **context})
+        return Snapshot({**self.namespace, **context}, self.namespace)
 
 
 class Session:
@@ -101,7 +101,7 @@ class Session:
         modules = {n for n, v in self._namespace.items() if isinstance(v, types.ModuleType)}
         touched = sorted(touched_names(code) - modules - self._scaffold_names)
         self._changes = Changes(self._namespace, self._is_users, by_pages=frozen)
-        self._changes.before(touched)
+        self._changes.before(mentioned_names(code))
         return touched
 
     def run(self, code: str) -> Frame:
@@ -150,7 +150,9 @@ class Session:
         given = self._scaffold.answer() if self._scaffold else None
         if given is not None:
             wanted[ANSWER] = given[1]
-        return pack(wanted, self._snapshot, self._unchanged)
+        gone = self._snapshot.removed_from(self._namespace) if names == "all" else []
+        removed = [name for name in gone if self._is_users(name, self._snapshot.values[name])]
+        return pack(wanted, self._snapshot, self._unchanged, removed)
 
     def _wanted(self, names: str) -> dict[str, Any]:
         """Return the variables that `keep=names` means; see the setting's documentation."""

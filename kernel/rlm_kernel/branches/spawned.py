@@ -15,7 +15,7 @@ import os
 import socket
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -38,15 +38,18 @@ _PRELOADED = ("numpy", "pandas")
 """Libraries that many runners of one nanny will need, and whose import starts no threads that a fork would lose."""
 
 
-def open_spawned(context: tuple[Any] | None, shipped: Mapping[str, Any], reason: str, wish: Wish) -> ProcessBranch:
-    """Start a branch in a fresh process, with the context, if any, and the variables `shipped`; on any thread.
+def open_spawned(
+    namespace: dict[str, Any], context: tuple[Any] | None, ship: Iterable[str], reason: str, wish: Wish
+) -> ProcessBranch:
+    """Start a branch in a fresh process, with the context, if any, and the variables named in `ship`; on any thread.
 
     Raises:
         BranchError: something of it cannot travel; the message names it.
 
     """
+    shipped = {name: namespace[name] for name in ship}
     values = {**({} if context is None else {CONTEXT: context[0]}), **shipped}
-    parcel = pack(values, Snapshot({}), lambda _: False)
+    parcel = pack(values, Snapshot({}, namespace), lambda _: False)
     if parcel.refused:
         os.close(parcel.fd)
         first = parcel.refused[0]
@@ -60,7 +63,7 @@ def open_spawned(context: tuple[Any] | None, shipped: Mapping[str, Any], reason:
     facts = {field.name: getattr(parcel, field.name) for field in fields(parcel) if field.name != "fd"}
     preload = [name for name in _PRELOADED if name in sys.modules]
     seed = {"op": "seed", "parcel": facts, "path": sys.path, "preload": preload}
-    return ProcessBranch("spawn", near, Snapshot(values), reason, wish, seed=(seed, parcel.fd))
+    return ProcessBranch("spawn", near, Snapshot(values, namespace), reason, wish, seed=(seed, parcel.fd))
 
 
 def _start(far: FarEnds) -> int:
@@ -98,9 +101,9 @@ def _first_frame(sock: socket.socket) -> Frame:
 def _unpacked(frame: Frame) -> Seed:
     """Return the session's start; the user's variables are those of a fresh `__main__`, as in a notebook."""
     parcel = Parcel(os.dup(frame["fds"][0]), **frame["parcel"])
-    values = unpack(parcel, Snapshot({}))
-    context = (values.pop(CONTEXT),) if CONTEXT in values else None
     namespace = vars(sys.modules["__main__"])
+    values = unpack(parcel, Snapshot({}, namespace))
+    context = (values.pop(CONTEXT),) if CONTEXT in values else None
     namespace.update(values)
     return Seed(namespace, context)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.shaping import clip
 
-__all__ = ["exact_value", "text_of", "touched_names"]
+__all__ = ["exact_value", "mentioned_names", "text_of", "touched_names"]
 
 _TEXT_LIMIT = 100_000
 _EXACT_LIMIT = 1_000_000
@@ -42,6 +42,14 @@ def _is_plain(value: Any, depth: int) -> bool:
     if type(value) is float:
         return math.isfinite(value)
     return value is None or type(value) in (bool, int, str)
+
+
+def mentioned_names(code: str) -> set[str]:
+    """Return every name that occurs in a cell."""
+    try:
+        return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    except SyntaxError:
+        return set()
 
 
 def touched_names(code: str) -> set[str]:
