@@ -22,6 +22,7 @@ df = pd.DataFrame({"region": ["north", "south"] * 50_000, "amount": range(100_00
 class Tax:
     def __init__(self, rate): self.rate = rate
     def of(self, amount): return amount * self.rate
+import os
 tax, secret = Tax(2), "not shipped"
 """
     assert kernel.execute(setup).error is None
@@ -47,6 +48,24 @@ def test_the_whole_journey_in_a_fresh_process(kernel: Kernel) -> None:
     assert kernel.value("[i.cells[0].outcome for i in run.iterations]") == ["ok", "timeout", "ok"]
     assert kernel.value("int(by_region['south'])") == sum(range(1, 100_000, 2)) * 2
     assert kernel.value("list(df.columns)") == ["region", "amount"]
+
+
+def test_any_jupyter_kernel_can_be_the_process(kernel: Kernel) -> None:
+    script = [
+        cell("import os\nelsewhere = os.getpid()\ntotal = sum(context)"),
+        cell("while True: pass"),
+        cell("found = {'total': total}\nFINAL((llm_query('hi'), total, 'secret' in globals()))"),
+    ]
+    with ScriptedModel(script, sub=str.upper) as server:
+        line = (
+            f"%%rlm context=list(range(100)) model=m base_url={server.base_url} out=run branch=kernel:python3 timeout=2"
+        )
+        done = kernel.execute(f"{line}\nWhat?", timeout=100)
+        assert len(server.sub_prompts) == 1
+    assert done.error is None, done.error
+    assert kernel.value("run.branch") == "kernel:python3"
+    assert kernel.value("(run.answer, found, elsewhere != os.getpid())") == (("HI", 4950, False), {"total": 4950}, True)
+    assert kernel.value("[i.cells[0].outcome for i in run.iterations]") == ["ok", "timeout", "ok"]
 
 
 def test_time_travel_there_too(kernel: Kernel) -> None:

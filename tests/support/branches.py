@@ -36,7 +36,9 @@ _SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 def open_of(kind: str, namespace: dict[str, Any], context: Any = None) -> ProcessBranch:
     """Open a branch of a kind, not yet started; the names in `namespace` are there in each."""
-    return open_branch(namespace, context, kind=kind, ship=namespace)
+    branch = open_branch(namespace, context, kind=kind, ship=namespace)
+    assert isinstance(branch, ProcessBranch)
+    return branch
 
 
 @asynccontextmanager

@@ -261,14 +261,9 @@ os._exit(1)
 """,
     ),
     Evil(
-        "alarm that goes off after the cell",
+        "alarm set for after the cell",
         "ok",
-        """
-def strike(*_): os.write(1, b'struck'); os._exit(3)
-signal.signal(signal.SIGALRM, strike); signal.setitimer(signal.ITIMER_REAL, 0.05)
-""",
-        until="struck",
-        later="died",
+        "signal.signal(signal.SIGALRM, lambda *_: os._exit(3)); signal.setitimer(signal.ITIMER_REAL, 0.05)",
     ),
     Evil(
         "interrupt after the cell",

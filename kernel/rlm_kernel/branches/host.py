@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import BranchError
+from .branch import Branch
 from .forked import open_forked
 from .household import Wish
-from .process import ProcessBranch
+from .preflight import JUPYTER
 from .session import Seed
 from .spawned import open_spawned
 
@@ -26,7 +27,7 @@ def open_branch(
     reason: str = "as asked",
     ship: Iterable[str] = (),
     wish: Wish | None = None,
-) -> ProcessBranch:
+) -> Branch:
     """Open a branch in which `context` can be used and changed freely; it must be closed.
 
     A branch contains accidents, not malice: code in it has the user's own rights over files and network.
@@ -34,7 +35,7 @@ def open_branch(
     Args:
         namespace: the user's variables. A forked branch has all of them, any other those named in `ship`.
         context: the value of `context`, or `NO_CONTEXT`.
-        kind: `fork` (main thread only) or `spawn`, as the preflight chose.
+        kind: `fork` (main thread only), `spawn` or `kernel:<name>`, as the preflight chose.
         reason: why that kind, in words.
         ship: names of variables for a branch in another process.
         wish: what the session may use.
@@ -48,4 +49,11 @@ def open_branch(
         return open_forked(Seed(namespace, given), reason, wish or Wish())
     if missing := [name for name in ship if name not in namespace]:
         raise BranchError(f"There is no variable {missing[0]!r} to ship.", "check ship=")
+    if kind.startswith(JUPYTER):
+        if given is None:
+            raise BranchError("A cell of yours runs on a branch of this notebook.", "use branch=fork or branch=spawn")
+        from .jupyter import JupyterBranch  # loads jupyter_client, which nothing else here needs
+
+        shipped = {name: namespace[name] for name in ship} | {"context": context}
+        return JupyterBranch(kind.removeprefix(JUPYTER), shipped, reason)
     return open_spawned(namespace, given, ship, reason, wish or Wish())

@@ -20,8 +20,8 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "reset_logging",
     "reset_signals",
     "scrub_descriptors",
+    "signals_for_a_cell",
 ]
 
 
@@ -73,12 +74,24 @@ def _make_harmless(fd: int, null: int) -> None:
 def reset_signals() -> None:
     """Undo the parent's handlers: its wake-up descriptor would stir the parent's loop, its mask would deafen us."""
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for sig in (signal.SIGTERM, signal.SIGCHLD, signal.SIGALRM, signal.SIGHUP):
         signal.signal(sig, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextmanager
+def signals_for_a_cell() -> Iterator[None]:
+    """Let a SIGINT raise KeyboardInterrupt in a cell and nowhere else, and let no timer of a cell outlive it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def reset_asyncio() -> None:

@@ -9,12 +9,13 @@ that their calls got the first time.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
 from ..errors import BranchDied, BranchError, KeepError, ProtocolError, RLMError
 from ..trajectory.events import CellError, Outcome
-from .branch import Serve
+from .branch import Branch, Serve
 from .clock import CellClock
 from .jupyter_freight import Freight
 from .jupyter_output import CellOutput
@@ -31,7 +32,7 @@ _AGAIN_LIMIT = 120.0
 
 
 class JupyterBranch:
-    """One session for cells on a Jupyter kernel. Use it on one event loop, between `start` and `aclose`.
+    """One session for cells on a Jupyter kernel. Use it on one event loop, between `start` and `close`.
 
     Args:
         spec: the name of an installed kernelspec, of a Python kernel.
@@ -43,6 +44,7 @@ class JupyterBranch:
         kind: `kernel:` and the kernelspec's name.
         reason: as given.
         snapshot: what a parcel from here refers to by name: nothing.
+        memory_limit: of no effect here; the kernel may be on another machine.
 
     """
 
@@ -50,9 +52,11 @@ class JupyterBranch:
         self.kind = f"kernel:{spec}"
         self.reason = reason
         self.snapshot = Snapshot({})
+        self.memory_limit: int | None = None
         self._spec = spec
         self._freight = Freight(shipped)
         self._session: JupyterSession | None = None
+        self._listener: Callable[[str, str], object] = lambda *_: None
         self._output = CellOutput()
         self._tape = Tape()
         self._closed = False
@@ -69,7 +73,7 @@ class JupyterBranch:
 
     # ----- cells ---------------------------------------------------------------------------------------------
 
-    async def run(self, code: str, *, timeout: float, serve: Serve, **_: object) -> CellResult:
+    async def run(self, code: str, *, timeout: float, serve: Serve) -> CellResult:
         """Run one cell, at most `timeout` seconds of its own time; a cell that is killed is rolled back.
 
         Raises:
@@ -78,45 +82,32 @@ class JupyterBranch:
 
         """
         take = Take(code)
-        result = await self._run(take, timeout, serve)
-        if result.outcome in ("ok", "error"):
-            self._tape.add(take, result.outcome)
-        return result
-
-    async def evaluate(self, expression: str, timeout: float) -> CellResult:
-        """Evaluate an expression in the session, without sub-calls.
-
-        Raises:
-            BranchDied, asyncio.CancelledError: as for `run`.
-
-        """
-
-        async def refuse(*_: object) -> None:
-            raise BranchError("no sub-calls are answered here")
-
-        return await self._run(Take(expression), timeout, refuse)
-
-    async def variables(self) -> list[dict[str, str]]:
-        """Return the session's variables: name, type and one line about the value."""
-        return await self._alive().variables()
-
-    def output_so_far(self) -> tuple[str, str]:
-        """Return what the cell that was stopped had printed: (stdout, stderr)."""
-        return self._output.printed()
-
-    async def _run(self, take: Take, timeout: float, serve: Serve) -> CellResult:
         try:
             notes = await self._recover()
             result = await self._attempt(take, timeout, serve)
         except asyncio.CancelledError:
             self.kill()
             raise
+        if result.outcome in ("ok", "error"):
+            self._tape.add(take, result.outcome)
         return replace(result, notes=notes + result.notes)
+
+    async def variables(self) -> list[dict[str, str]]:
+        """Return the session's variables: name, type and one line about the value."""
+        return await self._alive().variables()
+
+    def listen(self, on_output: Callable[[str, str], object]) -> None:
+        """Have `on_output` told what cells print, as it comes: the stream's name and a piece of text."""
+        self._listener = on_output
+
+    def output_so_far(self) -> tuple[str, str]:
+        """Return what the cell that was stopped had printed: (stdout, stderr)."""
+        return self._output.printed()
 
     async def _attempt(self, take: Take, timeout: float, serve: Serve) -> CellResult:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        self._output = CellOutput()
+        self._output = CellOutput(self._listener)
         outcome: Outcome
         try:
             take.touched = await self._alive().prepare(take.code)
@@ -165,7 +156,7 @@ class JupyterBranch:
     async def _open(self) -> None:
         """Go on with a fresh session, on a new kernel, that has what was shipped."""
         if self._session is not None:
-            await self._session.close()
+            self._session.close()
         self._session = JupyterSession(self._spec)
         await self._session.open()
         await self._freight.send(self._session)
@@ -226,18 +217,44 @@ class JupyterBranch:
             raise KeepError("The variables could not be packed.", "keep fewer of them: keep=name1,name2") from error
 
     def kill(self) -> None:
-        """Kill the kernel and all it started on this machine, at once; `aclose` is still to come."""
+        """Kill the kernel and all it started on this machine, at once; `close` is still to come."""
         if self._session is not None:
             self._session.kill()
 
-    async def aclose(self) -> None:
+    async def settle(self) -> None:
+        """End the session."""
+        self.close()
+
+    def close(self) -> None:
         """Kill the kernel, wherever it is, and close every descriptor. Closing twice is harmless."""
         if self._closed:
             return
         self._closed = True
         self._freight.close()
         if self._session is not None:
-            await self._session.close()
+            self._session.close()
+
+    # ----- states that stay: there are none ------------------------------------------------------------------
+
+    def name_state(self, label: Hashable) -> None:
+        """Do nothing: a kernel's state cannot be kept beside the kernel."""
+
+    @property
+    def parked(self) -> dict[Hashable, int]:
+        """Nothing, ever."""
+        return {}
+
+    def unpark(self, label: Hashable) -> None:
+        """Do nothing."""
+
+    async def visit(self, label: Hashable) -> Branch:
+        """Refuse.
+
+        Raises:
+            BranchError: always.
+
+        """
+        raise BranchError(f"Earlier states cannot be visited on a Jupyter kernel (asked for {label}).")
 
 
 def _recording(take: Take, serve: Serve, clock: CellClock) -> Answer:

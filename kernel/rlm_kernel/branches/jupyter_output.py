@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ..engine.shaping import clip
@@ -18,13 +19,17 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 class CellOutput:
     """One cell's streams, displays and error.
 
+    Args:
+        listener: told what is printed, as it comes: the stream's name and a piece of text.
+
     Attributes:
         displays: its MIME bundles and the text of its last expression.
         error: the kernel's own account of the exception, or `None`.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Callable[[str, str], object] = lambda *_: None) -> None:
+        self._listener = listener
         self.displays = Displays()
         self.error: CellError | None = None
         self._streams = {"stdout": _Stream(), "stderr": _Stream()}
@@ -33,6 +38,7 @@ class CellOutput:
         """Take in one message; kinds that show nothing are passed over."""
         if kind == "stream":
             self._streams[content["name"]].write(content["text"])
+            self._listener(content["name"], content["text"])
         elif kind in ("display_data", "execute_result", "update_display_data"):
             show = self.displays.update if kind == "update_display_data" else self.displays.add
             show(content["data"], content.get("transient", {}).get("display_id"))

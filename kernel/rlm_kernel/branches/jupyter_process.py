@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -144,18 +145,24 @@ class KernelProcess:
                     with suppress(ProcessLookupError):
                         os.kill(pid, sig)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Kill the kernel wherever it is, and close everything this side has open. Closing twice is harmless."""
+        if self._said.closed:
+            return
+        self._said.close()
         self.kill()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._client is not None:
             self._client.stop_channels()
-            self._client = None
+        # The manager can only be awaited, and whoever closes a branch may have no time left to await anything.
+        ending = threading.Thread(target=lambda: asyncio.run(self._end()))
+        ending.start()
+        ending.join()
+
+    async def _end(self) -> None:
         with suppress(Exception):  # a provisioner's own trouble with a kernel that is to go anyway
             await self._manager.shutdown_kernel(now=True)
-        self._said.close()
 
     async def _listen(self, channel: str, get: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         while True:

@@ -136,9 +136,9 @@ class JupyterSession:
         """Kill the kernel and all it started on this machine, at once; `close` is still to come."""
         self._process.kill()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Kill the kernel, wherever it is, and close all that belongs to it. Closing twice is harmless."""
-        await self._process.close()
+        self._process.close()
 
     async def _told(self, command: str) -> dict[str, Any]:
         """Give a command, and return the arguments of the one call that answers it."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from .capture import Displays, cell_error, redirect_streams, replace_display
 from .changes import Changes
-from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals
+from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals, signals_for_a_cell
 from .keep import ANSWER, Parcel, Snapshot, pack, preview
 from .protocol import Channel, Frame
 from .scaffold import SCAFFOLD_NAMES, OpenChild, Scaffold
@@ -113,7 +113,8 @@ class Session:
             writer.reset()
         self._hook.code = code
         started = time.monotonic()
-        outcome = self._shell.run_cell(code, store_history=False)
+        with signals_for_a_cell():
+            outcome = self._shell.run_cell(code, store_history=False)
         seconds = time.monotonic() - started
         error = outcome.error_before_exec or outcome.error_in_exec
         return {
