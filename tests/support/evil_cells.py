@@ -268,9 +268,9 @@ os._exit(1)
     Evil(
         "interrupt after the cell",
         "ok",
-        "threading.Timer(0.05, lambda: (os.kill(os.getpid(), signal.SIGINT), os.write(1, b'sent'))).start()",
+        "threading.Timer(0.05, lambda: (os.write(1, b'sent'), os.kill(os.getpid(), signal.SIGINT))).start()",
         until="sent",
-        later="ok died",
+        later="ok died error",
     ),
     Evil("at exit, spin", "ok", "import atexit\ndef spin():\n    while True: pass\natexit.register(spin)"),
     Evil("exit at exit", "error", "import atexit; atexit.register(os._exit, 1); sys.exit()"),

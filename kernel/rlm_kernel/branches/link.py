@@ -67,6 +67,13 @@ class Link:
             self.turn_down(frame)
         return frame
 
+    async def reply(self, call: Frame, reply: Frame) -> None:
+        """Answer an `rpc`; a reply that is too large for a frame becomes an error that says so."""
+        try:
+            await self.send({"op": "reply", "id": call["id"], **reply})
+        except ProtocolError as error:
+            await self.send({"op": "reply", "id": call["id"], "error": str(error)})
+
     def turn_down(self, call: Frame) -> None:
         """Answer an `rpc` that nobody serves, without waiting, so that its thread does not wait for ever."""
         for fd in call["fds"]:

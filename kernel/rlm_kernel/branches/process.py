@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import fields
@@ -22,7 +21,7 @@ from .household import START_LIMIT, Household, Wish
 from .keep import Parcel, Snapshot
 from .link import GONE, Link
 from .protocol import Frame
-from .replay import Take, Tape
+from .replay import Take, Tape, play
 from .result import CellResult, GivenAnswer
 from .watchdog import MemoryWatch
 from .wiring import Wiring
@@ -183,7 +182,7 @@ class ProcessBranch:
                 if "branch" in arguments:
                     arguments["branch"].close()
             take.calls.append((name, asked, reply))
-            await _reply(runner, frame, reply)
+            await runner.reply(frame, reply)
 
     def _finished(self, frame: Frame) -> CellResult:
         if frame["op"] != "result" or frame["outcome"] not in ("ok", "error"):
@@ -217,24 +216,11 @@ class ProcessBranch:
         notes = []
         for take in lost:
             take.played = True
-            if await self._play(take.copy()) != take.outcome:
+            if await play(take.copy(), self._alive()) != take.outcome:
                 names = f" ({', '.join(take.touched)})" if take.touched else ""
                 notes.append(f"Note: an earlier cell ended differently when it was played again{names}.")
         self.output_so_far()
         return notes
-
-    async def _play(self, take: Take) -> str:
-        runner = self._alive()
-        await runner.send({"op": "run", "code": take.code, "checkpoint": False})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_KEEP_LIMIT):
-                while (frame := await runner.receive(calls=True))["op"] == "rpc":
-                    for fd in frame["fds"]:
-                        os.close(fd)
-                    frame["arguments"].pop("nanny", None)
-                    await _reply(runner, frame, take.reply_to(frame["name"], frame["arguments"]))
-                return str(frame.get("outcome", "died"))
-        return "timeout"
 
     def _alive(self) -> Link:
         if self._home.runner is None:
@@ -314,10 +300,3 @@ class ProcessBranch:
     def close(self) -> None:
         """Kill what is left of the branch and close every descriptor. Closing twice is harmless."""
         self._home.close()
-
-
-async def _reply(runner: Link, frame: Frame, reply: Frame) -> None:
-    try:
-        await runner.send({"op": "reply", "id": frame["id"], **reply})
-    except ProtocolError as error:
-        await runner.send({"op": "reply", "id": frame["id"], "error": str(error)})

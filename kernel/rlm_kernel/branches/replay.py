@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Take", "Tape"]
+from .link import Link
+
+__all__ = ["Take", "Tape", "play"]
+
+_LIMIT = 120.0
 
 
 @dataclass
@@ -50,3 +57,17 @@ class Tape:
     def drop_poison(self) -> Take | None:
         """Take the last cell off, if it has been played again and the session still could not go on after it."""
         return self.takes.pop() if self.takes and self.takes[-1].played else None
+
+
+async def play(take: Take, runner: Link) -> str:
+    """Run a good cell again, answered as it was then; return how it ended this time."""
+    await runner.send({"op": "run", "code": take.code, "checkpoint": False})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LIMIT):
+            while (frame := await runner.receive(calls=True))["op"] == "rpc":
+                for fd in frame["fds"]:
+                    os.close(fd)
+                frame["arguments"].pop("nanny", None)
+                await runner.reply(frame, take.reply_to(frame["name"], frame["arguments"]))
+            return str(frame.get("outcome", "died"))
+    return "timeout"

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from ..errors import BranchError
-from . import events as ev
-from .events import CellError, KeptName, Message, Outcome, RefusedName, Status, Usage
+from .events import CellError, Event, KeptName, Message, Outcome, RefusedName, Status, Usage
 
 __all__ = ["Answer", "Candidate", "Cell", "Iteration", "Run", "SubCall", "TimeTravel"]
 
@@ -163,12 +161,18 @@ class Run:
     moments: TimeTravel | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def fold(cls, happened: Iterable[ev.Event]) -> Run:
+    def fold(cls, happened: Iterable[Event]) -> Run:
         """Fold events into a run."""
         run = cls()
         for event in happened:
             run.apply(event)
         return run
+
+    def apply(self, event: Event) -> None:
+        """Add one event; events of unknown types change nothing."""
+        from .fold import apply  # it builds what is defined here
+
+        apply(event, self)
 
     @property
     def chosen(self) -> Candidate | None:
@@ -238,86 +242,3 @@ class Run:
             bundle: dict[str, str] = view.load()(self)
             return bundle
         return {"text/plain": repr(self)}
-
-    # ----- the fold: one method per event ------------------------------------------------------------------
-
-    @singledispatchmethod
-    def apply(self, event: ev.Event) -> None:
-        """Add one event; unknown events change nothing."""
-
-    @apply.register
-    def _(self, e: ev.RunStarted) -> None:
-        self.id, self.started, self.question = e.run_id, e.started, e.question
-        self.context, self.context_type, self.card = e.context, e.context_type, e.card
-        self.model, self.sub_model, self.base_url = e.model, e.sub_model, e.base_url
-        self.offline, self.settings = e.offline, e.settings
-        self.branch, self.branch_reason = e.branch, e.reason
-
-    @apply.register
-    def _(self, e: ev.CandidateStarted) -> None:
-        self.candidates.append(Candidate(e.candidate))
-
-    @apply.register
-    def _(self, e: ev.ModelCalled) -> None:
-        self.candidates[e.candidate].iterations.append(Iteration(e.iteration, e.messages))
-
-    @apply.register
-    def _(self, e: ev.ModelReplied) -> None:
-        turn = self._turn(e.candidate)
-        turn.text, turn.reasoning, turn.finish_reason = e.text, e.reasoning, e.finish_reason
-        turn.usage, turn.seconds = e.usage, e.seconds
-
-    @apply.register
-    def _(self, e: ev.CellStarted) -> None:
-        self._turn(e.candidate).cells.append(Cell(e.cell, e.code))
-
-    @apply.register
-    def _(self, e: ev.SubcallStarted) -> None:
-        cell = self._turn(e.candidate).cells[-1]
-        cell.subcalls.append(SubCall(e.subcall, e.batch, e.model, e.prompt, e.kind))
-
-    @apply.register
-    def _(self, e: ev.ChildEvent) -> None:
-        call = self._subcall(e.candidate, e.subcall)
-        happened = ev.event_from_json(e.event)
-        if call is not None and happened is not None:
-            call.child = call.child or Run()
-            call.child.apply(happened)
-
-    @apply.register
-    def _(self, e: ev.SubcallEnded) -> None:
-        call = self._subcall(e.candidate, e.subcall)
-        if call is not None:
-            call.text, call.error, call.usage, call.seconds = e.text, e.error, e.usage, e.seconds
-
-    @apply.register
-    def _(self, e: ev.CellEnded) -> None:
-        cell = self._turn(e.candidate).cells[-1]
-        cell.outcome, cell.stdout, cell.stderr, cell.displays = e.outcome, e.stdout, e.stderr, e.displays
-        cell.error, cell.seconds, cell.rolled_back, cell.diff = e.error, e.seconds, e.rolled_back, e.diff
-
-    @apply.register
-    def _(self, e: ev.AnswerGiven) -> None:
-        given = Answer(e.text, e.value_type, e.value, e.exact, e.via, e.final)
-        self._turn(e.candidate).answer = given
-
-    @apply.register
-    def _(self, e: ev.CandidateEnded) -> None:
-        candidate = self.candidates[e.candidate]
-        candidate.status, candidate.stop_reason = e.status, e.stop_reason
-
-    @apply.register
-    def _(self, e: ev.Kept) -> None:
-        self.kept, self.refused = e.kept, e.refused
-
-    @apply.register
-    def _(self, e: ev.RunEnded) -> None:
-        self.status, self.stop_reason, self.winner = e.status, e.stop_reason, e.winner
-        self.why, self.seconds = e.why, e.seconds
-
-    def _turn(self, candidate: int) -> Iteration:
-        return self.candidates[candidate].iterations[-1]
-
-    def _subcall(self, candidate: int, index: int) -> SubCall | None:
-        calls = reversed(self._turn(candidate).cells[-1].subcalls)
-        return next((call for call in calls if call.index == index), None)
