@@ -65,7 +65,7 @@ def test_a_cell_can_hurt_nobody_but_itself(
             assert ended.outcome in evil.outcomes.split(), ended.error
             assert evil.told in (ended.error or {"message": ""})["message"]
             if evil.until:
-                await printed(branch, evil.until)
+                await printed(branch, evil.until, ended.stdout)
             innocent = [ended, *await patiently(branch, "print('hello'); 1 + 1")]
             assert innocent[1].outcome in evil.later.split(), innocent[1].error
             assert innocent[-1].value_text == "2"

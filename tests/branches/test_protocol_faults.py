@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -37,8 +38,16 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def inject(fault: str) -> None:
+    """Send the signal; a process that was killed is gone afterwards."""
     name, sig = FAULTS[fault]
-    os.kill(runner_of() if name == "runner" else children_of(os.getpid())[-1], sig)
+    pid = runner_of() if name == "runner" else children_of(os.getpid())[-1]
+    pidfd = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(pidfd, sig)
+        if sig == signal.SIGKILL:
+            select.select([pidfd], [], [], 20)
+    finally:
+        os.close(pidfd)
 
 
 async def outcome_of(stand: Stand, branch: ProcessBranch) -> str:

@@ -95,14 +95,13 @@ def _bury_orphans(mine: set[int], limit: float = 5.0) -> None:
         psutil.wait_procs([psutil.Process(pid) for pid in orphans], timeout=0.1)
 
 
-async def printed(branch: ProcessBranch, text: str) -> None:
-    """Wait until the branch has printed `text`; what it has printed so far is used up.
+async def printed(branch: ProcessBranch, text: str, seen: str = "") -> None:
+    """Wait until the branch has printed `text`; what it has printed so far is used up, `seen` is what already was.
 
     Raises:
         TimeoutError: it does not.
 
     """
-    seen = ""
     async with asyncio.timeout(20):
         while text not in seen:
             seen += branch.output_so_far()[0]

@@ -54,7 +54,7 @@ while True:
     Evil(
         "objects added with the lock of the interpreter",
         "timeout",
-        "import numpy as np; np.full(20_000_000, 10**30, dtype=object).cumsum().cumsum()[-1] ** 10**8",
+        "import numpy as np; a = np.full(20_000_000, 10**30, dtype=object)\nwhile True: a.sum()",
     ),
     Evil(
         "every signal ignored",
@@ -288,5 +288,18 @@ os._exit(1)
     Evil("half a surrogate pair", "ok", "print('\\ud800'); '\\ud800'"),
 ]
 
-EVIL = [*_ENDLESS, *_DEADLY, *_CROWDED, *_TAMPERING]
+_GREEDY = [
+    Evil("memory bomb", "killed", "hoard = []\nwhile True: hoard.append(bytearray(2**24))", told="memory"),
+    Evil("10 GB string", "killed", "s = 'x' * 10**10", told="memory"),
+    Evil("recursion without end", "killed", "sys.setrecursionlimit(10**9)\ndef f(): f()\nf()", told="memory"),
+    Evil(
+        "memory bomb in many processes",
+        "killed",
+        "for _ in range(3): os.fork()\nhoard = []\nwhile True: hoard.append(bytearray(2**22))",
+        told="memory",
+    ),
+    Evil("frames without end", "killed", "hoard = []\nwhile True: hoard.append(df + 1)", told="memory"),
+]
+
+EVIL = [*_ENDLESS, *_DEADLY, *_CROWDED, *_TAMPERING, *_GREEDY]
 """All of them."""

@@ -227,7 +227,7 @@ class ProcessBranch:
             raise BranchDied("The branch is not running.")
         return self._home.runner
 
-    # ----- checkpoints that stay -----------------------------------------------------------------------------
+    # ----- checkpoints that stay, looking, keeping, closing ----------------------------------------------------
 
     def name_state(self, label: Hashable) -> None:
         """Call the state as it is now `label`, so that its checkpoint is parked and can be visited later."""
@@ -255,8 +255,6 @@ class ProcessBranch:
         """
         return ProcessBranch("visit", await self._home.visit(label), self.snapshot, "forked from a checkpoint")
 
-    # ----- looking, keeping, closing -------------------------------------------------------------------------
-
     async def variables(self) -> list[dict[str, str]]:
         """Return the session's variables: name, type and one line about the value."""
         runner = self._alive()
@@ -264,8 +262,7 @@ class ProcessBranch:
         frame = await runner.receive()
         if frame["op"] != "variables":
             raise BranchDied("The branch died.")
-        rows: list[dict[str, str]] = frame["variables"]
-        return rows
+        return list(frame["variables"])
 
     async def keep(self, names: str) -> Parcel:
         """Pack the answer and the variables that `names` means (`none`, `new`, `all`, or a list) for the notebook.

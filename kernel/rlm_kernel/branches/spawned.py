@@ -72,6 +72,7 @@ def _start(far: FarEnds) -> int:
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _OUT_OF_THE_WAY) for fd in ends]
     try:
         actions = [(os.POSIX_SPAWN_DUP2, fd, place) for place, fd in enumerate(high, _FIRST)]
+        actions += [(os.POSIX_SPAWN_DUP2, high[2], 1), (os.POSIX_SPAWN_DUP2, high[2], 2)]  # why it cannot start
         quiet = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         command = [sys.executable, "-P", "-m", __name__, str(os.getpid())]
         return os.posix_spawn(sys.executable, command, os.environ, file_actions=[quiet, *actions], setsid=True)
