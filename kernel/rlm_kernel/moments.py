@@ -52,7 +52,7 @@ class Moment:
         self._timeout = timeout
 
     def vars(self) -> list[dict[str, str]]:
-        """Return the variables of that time: name, type and one line about the value."""
+        """Return the variables of that time: name, type, one line about the value (`preview`), and a `card` of it."""
 
         async def look(visit: Branch) -> list[dict[str, str]]:
             return await visit.variables()

@@ -23,6 +23,9 @@ PATIENCE = 20.0
 IMPATIENCE = 0.3
 """Seconds for cells that end by themselves, and for those that do not."""
 
+MEMORY = 2**30
+"""Bytes that a cell may use beyond what the session has."""
+
 PATIENT_USER = 2
 """How often an innocent cell may fail because of what an evil one left behind in the session."""
 
@@ -59,6 +62,7 @@ def test_a_cell_can_hurt_nobody_but_itself(
 ) -> None:
     async def story() -> None:
         async with branch_of(kind, namespace, context="the context") as branch:
+            branch.memory_limit = MEMORY
             assert (await run(branch, BEFORE)).outcome == "ok"
             limit = IMPATIENCE if "timeout" in evil.outcomes else PATIENCE
             ended = await run(branch, f"{CHANGE}\n{evil.code}", limit)

@@ -84,6 +84,15 @@ def test_what_is_not_there_is_said(kernel: Kernel, code: str, words: str) -> Non
     assert words in done.error.text
 
 
+def test_the_run_tells_what_changed_and_keeps_from_its_end(kernel: Kernel) -> None:
+    names = "[sorted(v['name'] for v in part) for part in (run.diff.added, run.diff.rebound)]"
+    assert kernel.value(names) == [["helper", "table"], ["steps"]]
+    assert "columns" in kernel.value("next(v['card'] for v in run.at(1).vars() if v['name'] == 'table')")
+    kernel.execute("run.keep('steps')")
+    assert kernel.value("steps") == [1, 2, 3]
+    kernel.execute("steps = 'mine'")
+
+
 def test_a_look_leaves_nothing(kernel: Kernel) -> None:
     with nothing_left(kernel.pid):
         for _ in range(3):
@@ -102,9 +111,32 @@ def test_there_are_never_more_than_allowed(kernel: Kernel) -> None:
     assert "made room" in done.error.text
 
 
+def test_without_memory_all_of_them_go(kernel: Kernel) -> None:
+    code = """
+from rlm_kernel.background import Job
+from rlm_kernel.branches import parking
+async def pressed():
+    parking.available = lambda: 0
+    parking.lot._relieve()
+there = parking.lot.count
+Job(pressed()).wait(lambda: None)
+from rlm_kernel.branches.meminfo import available as parking_available
+parking.available = parking_available
+"""
+    with ScriptedModel([cell("FINAL(1)")]) as server:
+        kernel.execute(f"short = rlm_kernel.solve('q', context=df, model='m', base_url={server.base_url!r})")
+    kernel.execute(code)
+    assert kernel.value("there > 0 and parking.lot.count == 0")
+    done = kernel.execute("short.at(1).eval('1')")
+    assert done.error is not None
+    assert "memory ran low" in done.error.text
+
+
 def test_clean_drops_all_and_says_so(kernel: Kernel) -> None:
+    with ScriptedModel([cell("x = 1"), cell("FINAL(x)")]) as server:
+        kernel.execute(f"last = rlm_kernel.solve('q', context=df, model='m', base_url={server.base_url!r})")
     assert kernel.value("rlm_kernel.clean().count") == 3
-    done = kernel.execute("last.at(4).eval('x')")
+    done = kernel.execute("last.at(2).eval('x')")
     assert done.error is not None
     assert "clean" in done.error.text
     assert kernel.value("rlm_kernel.clean().count") == 0

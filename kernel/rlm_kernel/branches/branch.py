@@ -52,7 +52,7 @@ class Branch(Protocol):
         """Return what the cell that was stopped had printed: (stdout, stderr)."""
 
     async def variables(self) -> list[dict[str, str]]:
-        """Return the user-visible variables: name, type and one line about the value."""
+        """Return the user-visible variables: name, type, one line (`preview`) and, in process branches, a `card`."""
 
     async def keep(self, names: str) -> Parcel:
         """Pack the answer and the variables that `names` means for the notebook; `KeepError` if that fails."""

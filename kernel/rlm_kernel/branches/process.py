@@ -256,7 +256,7 @@ class ProcessBranch:
         return ProcessBranch("visit", await self._home.visit(label), self.snapshot, "forked from a checkpoint")
 
     async def variables(self) -> list[dict[str, str]]:
-        """Return the session's variables: name, type and one line about the value."""
+        """Return the session's variables: name, type, one line about the value (`preview`), and a `card` of it."""
         runner = self._alive()
         await runner.send({"op": "variables"})
         frame = await runner.receive()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.describe import describe
 from .capture import Displays, cell_error, redirect_streams, replace_display
 from .changes import Changes
 from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals, signals_for_a_cell
@@ -23,6 +24,9 @@ __all__ = ["CONTEXT", "Seed", "Session"]
 
 CONTEXT = "\0context"
 """The name of the context among the values that both sides of a branch have; no variable can be called that."""
+
+
+_CARD_LIMIT = 1_000
 
 
 @dataclass(frozen=True)
@@ -137,10 +141,9 @@ class Session:
         return [writer.dropped for writer in self._writers]
 
     def variables(self) -> Frame:
-        """Return the user-visible variables: name, type and one line about the value."""
+        """Return the user-visible variables: name, type, one line about the value, and a card of it."""
         own = {n: v for n, v in self._namespace.items() if self._is_users(n, v)}
-        rows = [{"name": n, "type": type(v).__qualname__, "preview": preview(v)} for n, v in own.items()]
-        return {"op": "variables", "variables": rows}
+        return {"op": "variables", "variables": [_facts(name, value) for name, value in own.items()]}
 
     # ----- keep ----------------------------------------------------------------------------------------------
 
@@ -192,3 +195,8 @@ class Session:
             reply = self.channel.ask("unchanged", name=name, fingerprint=mine)
             self._same[name] = bool(reply.get("value"))
         return self._same[name]
+
+
+def _facts(name: str, value: Any) -> dict[str, str]:
+    card = describe(value, limit=_CARD_LIMIT)
+    return {"name": name, "type": type(value).__qualname__, "preview": preview(value), "card": card}

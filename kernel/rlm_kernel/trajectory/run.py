@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import BranchError
 from .events import CellError, Event, KeptName, Message, Outcome, RefusedName, Status, Usage
+
+if TYPE_CHECKING:
+    from ..branches.changes import NamespaceDiff
 
 __all__ = ["Answer", "Candidate", "Cell", "Iteration", "Run", "SubCall", "TimeTravel"]
 
@@ -231,6 +234,24 @@ class Run:
         if self.moments is None:
             raise BranchError("This run has no checkpoints.", "they last as long as the kernel; run the question again")
         return self.moments.at(iteration, (self.winner or 0) if candidate is None else candidate)
+
+    def keep(self, *names: str) -> list[str]:
+        """Bind variables of the winner's last state in the notebook; return their names.
+
+        Raises:
+            BranchError, KeepError: see `at` and `moments.Moment.keep`.
+
+        """
+        kept: list[str] = self.at(len(self.iterations)).keep(*names)
+        return kept
+
+    @property
+    def diff(self) -> NamespaceDiff:
+        """What the winner's cells did together to the session's variables."""
+        from ..branches.changes import NamespaceDiff
+
+        reports = [c.diff for i in self.iterations for c in i.cells if c.diff]
+        return NamespaceDiff.total(map(NamespaceDiff.from_json, reports))
 
     def __repr__(self) -> str:
         answer = self.text if len(self.text) <= 200 else f"{self.text[:200]}…"
