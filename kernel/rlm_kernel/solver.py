@@ -157,6 +157,7 @@ class _Solving:
         run = self.record.run
         try:
             parcel = job.wait(lambda: on_progress and on_progress(run, time.monotonic() - self.started))
+            run.moments = Moments({0: self.branch}, namespace, self.settings.timeout)
             if parcel is not None:
                 self._bring_back(parcel, namespace)
             self._end(run.candidates[0].status, run.candidates[0].stop_reason)
@@ -178,18 +179,24 @@ class _Solving:
         try:
             return await self.branch.keep(self.settings.keep)
         except KeepError as error:
-            self.record(Kept([], [RefusedName(name="everything", type="", reason=error.message)]))
+            self._refuse_everything(error)
             return None
+
+    def _refuse_everything(self, error: KeepError) -> None:
+        self.record(Kept([], [RefusedName(name="everything", type="", reason=error.message)]))
 
     def _bring_back(self, parcel: Parcel, namespace: dict[str, Any]) -> None:
         """Bind the kept variables, and hand the answer object to the run."""
-        values = unpack(parcel, self.branch.snapshot)
+        try:
+            values = unpack(parcel, self.branch.snapshot)
+        except KeepError as error:
+            self._refuse_everything(error)
+            return
         if ANSWER in values:
             self.record.run.answer_object = (values.pop(ANSWER),)
         namespace.update(values)
         for name in parcel.removed:
             namespace.pop(name, None)
-        self.record.run.moments = Moments({0: self.branch}, namespace, self.settings.timeout)
         self.record(Kept(parcel.kept, parcel.refused))
 
     def _end(self, status: Status, reason: str) -> None:
