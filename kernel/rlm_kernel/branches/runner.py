@@ -7,7 +7,6 @@ the cell, so that thread pools which a cell starts are still there for the next 
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import signal
@@ -171,13 +170,9 @@ class _Runner:
 
     def _fork(self) -> int:
         pause_openmp()
-        gc.freeze()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # threads of earlier cells are known not to follow
-                pid = os.fork()
-        finally:
-            gc.unfreeze()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads of earlier cells are known not to follow
+            pid = os.fork()
         if pid:
             self._children.append(pid)
             with suppress(ProcessLookupError, PermissionError):
