@@ -10,10 +10,8 @@ from typing import Any, NoReturn
 
 from .background import Job, interrupts_held
 from .branches.branch import Branch
-from .branches.host import NO_CONTEXT, open_branch
-from .branches.household import Wish
+from .branches.host import NO_CONTEXT, open_as_set
 from .branches.keep import Parcel, unpack
-from .branches.preflight import check
 from .branches.result import CellResult
 from .errors import BranchError, SubcallError
 from .settings import Settings
@@ -43,18 +41,9 @@ def run_cell(
         KeyboardInterrupt: interrupted; nothing has changed.
 
     """
-    choice = check(settings.branch)
     printed: SimpleQueue[tuple[str, str]] = SimpleQueue()
     with interrupts_held() as interrupts:
-        branch = open_branch(
-            namespace,
-            NO_CONTEXT,
-            kind=choice.kind,
-            reason=choice.reason,
-            ship=[name.strip() for name in settings.ship.split(",") if name.strip()],
-            wish=Wish(address_space=settings.address_space),
-        )
-        branch.memory_limit = settings.mem
+        branch = open_as_set(namespace, NO_CONTEXT, settings)
         job = Job(_run(branch, code, settings, lambda stream, text: printed.put((stream, text))))
     if interrupts:
         job.stop()

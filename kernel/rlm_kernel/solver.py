@@ -19,11 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from .background import Job, interrupts_held
-from .branches.host import open_branch
-from .branches.household import Wish
+from .branches.host import open_as_set
 from .branches.keep import ANSWER, Parcel, unpack
 from .branches.parking import lot
-from .branches.preflight import Choice, check
 from .engine.describe import describe
 from .engine.loop import Trajectory
 from .engine.prompt import opening
@@ -80,12 +78,11 @@ def solve(
     settings = settings or resolve(options)
     endpoint = endpoint_for(settings, os.environ)
     namespace = _shell_namespace() if namespace is None else namespace
-    choice = check(settings.branch)
     card = describe(context)
     first = opening(question, card, context_name if context_name in namespace else "")
     solving = _Solving(question, endpoint, settings)
     with interrupts_held() as interrupts:
-        solving.open(namespace, context, context_name, card, choice)
+        solving.open(namespace, context, context_name, card)
         job = Job(solving.trajectory(first))
     if interrupts:
         job.stop()
@@ -101,18 +98,9 @@ class _Solving:
         self.settings = settings
         self.started = time.monotonic()
 
-    def open(self, namespace: dict[str, Any], context: Any, context_name: str, card: str, choice: Choice) -> None:
+    def open(self, namespace: dict[str, Any], context: Any, context_name: str, card: str) -> None:
         """Open the branch and the journal, and record what is asked of whom."""
-        settings = self.settings
-        self.branch = open_branch(
-            namespace,
-            context,
-            kind=choice.kind,
-            reason=choice.reason,
-            ship=[name.strip() for name in settings.ship.split(",") if name.strip()],
-            wish=Wish(address_space=settings.address_space),
-        )
-        self.branch.memory_limit = settings.mem
+        self.branch = open_as_set(namespace, context, self.settings)
         run_id = new_run_id()
         self.record = Recorder(Path(self.settings.runs_dir), run_id)
         runs.append(self.record.run)

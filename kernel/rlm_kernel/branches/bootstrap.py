@@ -2,8 +2,8 @@
 
 The text of this file is sent to the kernel and executed there before anything else. So it needs only the standard
 library and those files of ours that are sent with it (see `jupyter_sources`), whatever else the kernel has installed.
-The names mean what they mean in a branch of ours, see `scaffold`. What this side wants from the notebook's it asks for
-as `input()` does: by an `input_request`, whose prompt is `MARK` and a call in JSON.
+The names mean what they mean in a branch of ours, see `vocabulary`. What this side wants from the notebook's it asks
+for as `input()` does: by an `input_request`, whose prompt is `MARK` and a call in JSON.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import sys
 import threading
 import traceback
 import types
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from ..engine.shaping import clip
 from .changes import Changes
-from .values import exact_value, text_of, touched_names
+from .values import touched_names
+from .vocabulary import SCAFFOLD_NAMES, Vocabulary
 
-__all__ = ["HERE", "MARK", "Session", "SubcallError", "SubcallFailure", "call"]
+__all__ = ["HERE", "MARK", "Session", "SubcallError", "call"]
 
 MARK = "\x10rlm "
 """How the prompt of an `input_request` begins that is a call, and no question to the user."""
@@ -33,7 +33,6 @@ HERE = "<rlm-branch>"
 
 _CELL = "<cell "
 _STREAM_LIMIT = 16 * 2**20
-_FALSE_WORDS = {"", "0", "false", "no", "none", "null"}
 _TRACEBACK_LIMIT = 20_000
 
 
@@ -42,18 +41,6 @@ class SubcallError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RuntimeError, self.args  # the notebook's process has no module of this name
-
-
-class SubcallFailure(str):
-    """What `llm_query_batched` returns in the place of a reply it could not get: text that says so, and is falsy."""
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return str, (str(self),)  # see above
 
 
 def call(name: str, **arguments: Any) -> Any:
@@ -69,8 +56,8 @@ def call(name: str, **arguments: Any) -> Any:
     return reply["value"]
 
 
-class Session:
-    """Installs the names into the kernel's variables, keeps them there, and reads the answer.
+class Session(Vocabulary):
+    """The vocabulary in the kernel's variables, and what a cell left behind when it has ended.
 
     Args:
         namespace: the variables of the kernel's user.
@@ -81,26 +68,17 @@ class Session:
 
     """
 
+    error = SubcallError
+
     def __init__(self, namespace: dict[str, Any]) -> None:
-        self.namespace = namespace
         self.before = dict(namespace)
+        super().__init__(namespace, None)
         self.shipped: dict[str, tuple[Any, str | None]] = {}
-        self.fixed: dict[str, Any] = {
-            "FINAL": self._final_value,
-            "FINAL_VAR": self._final_variable,
-            "context": None,
-            "llm_query": self._llm_query,
-            "llm_query_batched": self._llm_query_batched,
-            "rlm_query": self._rlm_query,
-        }
-        self.reserved = {*self.fixed, "answer"}
-        self._final: tuple[str, Any] | None = None
         self._cells = 1
         self._pid = os.getpid()
         self._changes = Changes(namespace, self.is_users, by_pages=False)
         self._shell: Any = namespace["get_ipython"]() if "get_ipython" in namespace else None
         self._streams = {name: _Limited(getattr(sys, name)) for name in ("stdout", "stderr")}
-        namespace.update(self.fixed, answer=_empty_answer())
         if self._shell is not None:
             self._shell.ask_exit = lambda: None  # the session does not end with a cell that says `exit`
             self._shell.compile.get_code_name = lambda raw, *_: HERE if HERE in raw else f"{_CELL}{self._cells}>"
@@ -109,7 +87,7 @@ class Session:
         """Tell whether a variable is one of the user's, and not the kernel's, the session's, or a module."""
         return not (
             name.startswith("_")
-            or name in self.reserved
+            or name in SCAFFOLD_NAMES
             or self.before.get(name, self) is value
             or isinstance(value, types.ModuleType)
         )
@@ -119,7 +97,7 @@ class Session:
         with suppress(Exception):  # a cell that cannot be transformed fails by itself when it runs
             code = self._shell.transform_cell(code)
         modules = {name for name, value in self.namespace.items() if isinstance(value, types.ModuleType)}
-        touched = sorted(touched_names(code) - modules - self.reserved)
+        touched = sorted(touched_names(code) - modules - set(SCAFFOLD_NAMES))
         self._changes.before(touched)
         for stream in self._streams.values():
             stream.left, stream.lost = _STREAM_LIMIT, 0
@@ -133,69 +111,7 @@ class Session:
         lost = {name: stream.lost for name, stream in self._streams.items()}
         call("report", answer=self.describe_answer(), notes=self.repair(), diff=diff, error=error, lost=lost)
 
-    # ----- the answer ----------------------------------------------------------------------------------------
-
-    def answer(self) -> tuple[str, Any, bool] | None:
-        """Return (dialect, object, final?) of the answer as it stands when a cell has ended, or `None`."""
-        if self._final is not None:
-            return (*self._final, True)
-        box = self.namespace.get("answer")
-        if not isinstance(box, Mapping) or box.get("content") is None:
-            return None
-        return "answer", box["content"], _is_true(box.get("ready"))
-
-    def describe_answer(self) -> dict[str, Any] | None:
-        """Return the answer as far as JSON can carry it."""
-        given = self.answer()
-        if given is None:
-            return None
-        via, value, final = given
-        exact, plain = exact_value(value)
-        kind = type(value).__qualname__
-        return {"text": text_of(value), "value_type": kind, "value": plain, "exact": exact, "via": via, "final": final}
-
-    def _final_value(self, value: Any) -> None:
-        """Answer with `value`."""
-        self._final = ("FINAL", value)
-
-    def _final_variable(self, name: str) -> None:
-        """Answer with the variable called `name`."""
-        if not isinstance(name, str):
-            raise TypeError('FINAL_VAR takes the name of a variable as text: FINAL_VAR("total")')
-        if name not in self.namespace:
-            raise NameError(f"FINAL_VAR({name!r}): there is no variable of that name")
-        self._final = ("FINAL_VAR", self.namespace[name])
-
-    def repair(self) -> list[str]:
-        """Put back what the cell overwrote; return one note for the model per thing."""
-        notes = []
-        for name, value in self.fixed.items():
-            if self.namespace.get(name, self) is not value:
-                self.namespace[name] = value
-                notes.append(f"Note: `{name}` is part of the session and was put back; use another name.")
-        box = self.namespace.get("answer")
-        if not isinstance(box, Mapping):
-            self.namespace["answer"] = {**_empty_answer(), "content": box}
-            notes.append('Note: `answer` is a dict and was put back; set answer["content"] and answer["ready"].')
-        elif _is_true(box.get("ready")) and box.get("content") is None and self._final is None:
-            notes.append('Note: answer["ready"] is set but answer["content"] is not: there is no answer yet.')
-        return notes
-
     # ----- sub-calls -----------------------------------------------------------------------------------------
-
-    def _llm_query(self, prompt: str, model: str | None = None) -> str:
-        """Ask the sub model one question; return its reply as text."""
-        reply = self._ask([_prompt(prompt)], model, batched=False)[0]
-        if "error" in reply:
-            raise SubcallError(reply["error"])
-        return str(reply["text"])
-
-    def _llm_query_batched(self, prompts: Sequence[str], model: str | None = None) -> list[str]:
-        """Ask the sub model many questions at once; return the replies in order."""
-        if isinstance(prompts, str):
-            raise TypeError("llm_query_batched takes a list of prompts; for a single one use llm_query")
-        replies = self._ask([_prompt(prompt) for prompt in prompts], model, batched=True)
-        return [r["text"] if "text" in r else SubcallFailure(f"[sub-call failed: {r['error']}]") for r in replies]
 
     def _rlm_query(self, prompt: str, context: Any = None) -> str:  # noqa: ARG002 (the names are what cells know)
         """Refuse: a child is a copy of the running process, and this kind of process cannot be copied."""
@@ -206,9 +122,7 @@ class Session:
             raise SubcallError("sub-calls work in the session itself, not in a child process")
         if threading.current_thread() is not threading.main_thread():
             raise SubcallError("sub-calls work only in the cell's own thread here; llm_query_batched asks many at once")
-        if model is not None and not isinstance(model, str):
-            raise TypeError(f"model is a name, not {type(model).__qualname__}")
-        return list(call("llm_query", prompts=prompts, model=model, batched=batched)) if prompts else []
+        return list(call("llm_query", prompts=prompts, model=model, batched=batched))
 
 
 class _Limited:
@@ -226,22 +140,6 @@ class _Limited:
         if passed:
             self._write(passed)
         return len(text)
-
-
-def _empty_answer() -> dict[str, Any]:
-    return {"content": None, "ready": False}
-
-
-def _is_true(ready: Any) -> bool:
-    if isinstance(ready, str):
-        return ready.strip().lower() not in _FALSE_WORDS
-    return bool(ready)
-
-
-def _prompt(prompt: Any) -> str:
-    if not isinstance(prompt, str):
-        raise TypeError(f"a prompt is text, not {type(prompt).__qualname__}: build a str that contains the data")
-    return prompt
 
 
 # ----- a cell's error --------------------------------------------------------------------------------------------

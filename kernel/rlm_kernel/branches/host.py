@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import BranchError
+from ..settings import Settings
 from .branch import Branch
 from .forked import open_forked
 from .household import Wish
-from .preflight import JUPYTER
+from .preflight import JUPYTER, check
 from .session import Seed
 from .spawned import open_spawned
 
-__all__ = ["NO_CONTEXT", "open_branch"]
+__all__ = ["NO_CONTEXT", "open_as_set", "open_branch"]
 
 NO_CONTEXT = object()
 """In the place of a context: a session without a question, and so without `answer`, `llm_query` and the like."""
@@ -57,3 +58,18 @@ def open_branch(
         shipped = {name: namespace[name] for name in ship} | {"context": context}
         return JupyterBranch(kind.removeprefix(JUPYTER), shipped, reason)
     return open_spawned(namespace, given, ship, reason, wish or Wish())
+
+
+def open_as_set(namespace: dict[str, Any], context: Any, settings: Settings) -> Branch:
+    """Open the branch that `settings` mean here and now; see `open_branch` and `preflight.check`."""
+    choice = check(settings.branch)
+    branch = open_branch(
+        namespace,
+        context,
+        kind=choice.kind,
+        reason=choice.reason,
+        ship=[name.strip() for name in settings.ship.split(",") if name.strip()],
+        wish=Wish(address_space=settings.address_space),
+    )
+    branch.memory_limit = settings.mem
+    return branch

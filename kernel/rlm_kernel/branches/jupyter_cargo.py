@@ -17,6 +17,7 @@ from typing import Any
 from .bootstrap import Session, call
 from .changes import preview
 from .fingerprints import fingerprint
+from .vocabulary import SCAFFOLD_NAMES
 
 __all__ = ["PIECE", "keep", "load", "variables"]
 
@@ -51,12 +52,9 @@ def load(session: Session, pickle_size: int, buffers: list[tuple[int, int]], siz
     memory = memoryview(freight)
     places = [memory[start : start + length] for start, length in buffers]
     values: dict[str, Any] = _pickling.loads(memory[:pickle_size].tobytes(), buffers=places)
-    for name, value in values.items():
-        session.namespace[name] = value
-        if name in session.fixed:
-            session.fixed[name] = value
-        else:
-            session.shipped[name] = (value, fingerprint(value))
+    session.set_context(values.pop("context"))
+    session.namespace.update(values)
+    session.shipped = {name: (value, fingerprint(value)) for name, value in values.items()}
 
 
 def variables(session: Session) -> None:
@@ -91,7 +89,7 @@ def _wanted(session: Session, names: str) -> dict[str, Any]:
     if names == "all":
         return {n: v for n, v in own.items() if _is_changed(session, n, v)}
     listed = [name.strip() for name in names.split(",")]
-    return {n: session.namespace[n] for n in listed if n in session.namespace and n not in session.reserved}
+    return {n: session.namespace[n] for n in listed if n in session.namespace and n not in SCAFFOLD_NAMES}
 
 
 def _own(session: Session) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from .changes import Changes
 from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals, signals_for_a_cell
 from .keep import ANSWER, Parcel, Snapshot, pack, preview
 from .protocol import Channel, Frame
-from .scaffold import SCAFFOLD_NAMES, OpenChild, Scaffold
+from .scaffold import OpenChild, Scaffold
 from .shell import FILE_PREFIX, branch_shell
 from .values import mentioned_names, touched_names
+from .vocabulary import SCAFFOLD_NAMES
 
 __all__ = ["CONTEXT", "Seed", "Session"]
 
