@@ -20,7 +20,7 @@ from typing import Any
 
 from .background import Job, interrupts_held
 from .branches.host import open_as_set
-from .branches.keep import ANSWER, Parcel, unpack
+from .branches.keep import ANSWER, Parcel, Snapshot, unpack
 from .branches.parking import lot
 from .engine.describe import describe
 from .engine.loop import Trajectory
@@ -148,6 +148,8 @@ class _Solving:
             run.moments = Moments({0: self.branch}, namespace, self.settings.timeout)
             if parcel is not None:
                 self._bring_back(parcel, namespace)
+            if not self.branch.parked:
+                self.branch.snapshot = Snapshot({})  # the run stays in `runs`, the user's old values need not
             self._end(run.candidates[0].status, run.candidates[0].stop_reason)
         except (CancelledError, KeyboardInterrupt):
             self._end("interrupted", "interrupted by the user")

@@ -132,6 +132,22 @@ parking.available = parking_available
     assert "memory ran low" in done.error.text
 
 
+def test_a_run_without_checkpoints_holds_none_of_the_users_values(kernel: Kernel) -> None:
+    with ScriptedModel([cell("FINAL(1)")]) as server:
+        kernel.execute(f"""
+import gc, weakref
+class Big: pass
+big = Big()
+alive = weakref.ref(big)
+held = rlm_kernel.solve('q', context=big, model='m', base_url={server.base_url!r})
+parked = alive() is not None
+del big
+rlm_kernel.clean()
+gc.collect()
+""")
+    assert kernel.value("(held.answer, parked, alive() is None)") == (1, True, True)
+
+
 def test_clean_drops_all_and_says_so(kernel: Kernel) -> None:
     with ScriptedModel([cell("x = 1"), cell("FINAL(x)")]) as server:
         kernel.execute(f"last = rlm_kernel.solve('q', context=df, model='m', base_url={server.base_url!r})")

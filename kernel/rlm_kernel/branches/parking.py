@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from ..errors import BranchError
 from .branch import Branch
+from .keep import Snapshot
 from .meminfo import available, private
 from .watchdog import RESERVE
 
@@ -35,7 +37,7 @@ class Lot:
 
     def __init__(self) -> None:
         self._branches: list[Branch] = []
-        self._dropped: dict[int, str] = {}
+        self._dropped: WeakKeyDictionary[Branch, str] = WeakKeyDictionary()
         self._guard: asyncio.TimerHandle | None = None
 
     async def admit(self, branch: Branch, most: int, memory: int | None) -> None:
@@ -43,7 +45,8 @@ class Lot:
         if most:
             await branch.settle()
         if not most or not branch.parked:
-            self._close(branch, "no checkpoints are kept (checkpoints=0)")
+            branch.close()
+            self._dropped[branch] = "no checkpoints are kept (checkpoints=0)"
             return
         self._branches.append(branch)
         limit = available() // _SHARE if memory is None else memory
@@ -60,7 +63,7 @@ class Lot:
         """
         if branch in self._branches and label in branch.parked:
             return
-        why = self._dropped.get(id(branch), "there is no checkpoint of it")
+        why = self._dropped.get(branch, "there is no checkpoint of it")
         there = ", ".join(map(str, branch.parked)) if branch in self._branches else ""
         raise BranchError(
             f"The state after iteration {label} is not there: {why}.",
@@ -71,8 +74,7 @@ class Lot:
         """Drop everything."""
         done = Cleaned(self.count, self._held())
         for branch in list(self._branches):
-            self._close(branch, why)
-        self._branches.clear()
+            self._let_go(branch, why)
         if self._guard is not None:
             self._guard.cancel()
             self._guard = None
@@ -89,14 +91,15 @@ class Lot:
     def _drop_oldest(self) -> None:
         branch = next((b for b in self._branches if len(b.parked) > 1), self._branches[0])
         branch.unpark(next(iter(branch.parked)))
-        self._dropped[id(branch)] = "it made room for newer ones (see checkpoints and checkpoint_memory)"
+        self._dropped[branch] = why = "it made room for newer ones (see checkpoints and checkpoint_memory)"
         if not branch.parked:
-            self._branches.remove(branch)
-            branch.close()
+            self._let_go(branch, why)
 
-    def _close(self, branch: Branch, why: str) -> None:
+    def _let_go(self, branch: Branch, why: str) -> None:
+        self._branches.remove(branch)
+        self._dropped[branch] = why
         branch.close()
-        self._dropped[id(branch)] = why
+        branch.snapshot = Snapshot({})  # a run outlives its checkpoints, and must not hold the user's old values
 
     def _stand_guard(self) -> None:
         if self._guard is None and self._branches:
