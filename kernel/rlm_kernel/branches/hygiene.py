@@ -131,6 +131,7 @@ def reset_input() -> None:
     """
     builtins.input = getpass.getpass = _refuse_input
     sys.breakpointhook = bdb.Bdb.set_trace = refuse_debugger  # type: ignore[method-assign]  # where all debuggers begin
+    pdb.set_trace = refuse_debugger  # tools put their own here, which may ask for a terminal first
     pdb.Pdb.interaction = refuse_debugger  # type: ignore[method-assign]  # post mortem, and what runs under a debugger
     if "comm" in sys.modules:
         import comm
