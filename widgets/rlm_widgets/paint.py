@@ -41,7 +41,8 @@ LINE = "1px solid rgba(128, 128, 128, 0.28)"
 
 _FILL = "rgba(128, 128, 128, 0.08)"
 _QUOTE = (
-    "margin: 0; padding: 0; background: transparent; border: 0; font-size: 12px; line-height: 1.45; "
+    "margin: 0; padding: 0; background: transparent; border: 0; font-family: monospace; font-size: 12px; "
+    "line-height: 1.45; "
     "max-height: 180px; overflow: auto; white-space: pre-wrap; overflow-wrap: break-word"
 )
 _CELL = "padding: 3px 18px 3px 0; text-align: left; vertical-align: top; border: 0"
@@ -63,7 +64,7 @@ def pre(content: str, *, edge: str = "", wrap: bool = False) -> str:
     """Return a block of fixed-width text around HTML; `edge` is the colour of a rule on its left."""
     style = (
         f"margin: 0; padding: 7px 10px; background: {_FILL}; border: 0; border-radius: 3px; "
-        f"font-size: 12px; line-height: 1.45; max-height: 360px; overflow: auto; "
+        f"font-family: monospace; font-size: 12px; line-height: 1.45; max-height: 360px; overflow: auto; "
     )
     style += "white-space: pre-wrap; overflow-wrap: break-word" if wrap else "white-space: pre"
     return tag("pre", content, f"{style}; border-left: 3px solid {edge}" if edge else style)
