@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
@@ -62,9 +62,9 @@ class Stage:
         self.server.let_through()
         self._await_request()
 
-    def _await_children(self, condition: object) -> None:
+    def _await_children(self, condition: Callable[[set[str]], bool]) -> None:
         kernel = psutil.Process(self.kernel.pid)
-        while not condition({p.name() for p in kernel.children(recursive=True)}):  # type: ignore[operator]
+        while not condition({p.name() for p in kernel.children(recursive=True)}):
             assert self.kernel.alive
 
 
@@ -84,7 +84,7 @@ def warm(kernel: Kernel) -> Kernel:
     running = kernel.submit("print('here')\nimport time\ntime.sleep(600)")
     running.until(lambda seen: "here" in seen.stdout)
     kernel.interrupt()
-    assert running.finish().error.ename == "KeyboardInterrupt"  # type: ignore[union-attr]
+    assert running.finish().error.ename == "KeyboardInterrupt"  # type: ignore[union-attr]  # an error came
     return kernel
 
 
