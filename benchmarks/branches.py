@@ -26,6 +26,7 @@ from jupyter_client.manager import KernelManager
 from rlm_kernel.branches.host import open_branch
 from rlm_kernel.branches.keep import unpack
 from rlm_kernel.branches.process import ProcessBranch
+from rlm_kernel.vocabulary.kit import Kit
 
 OFTEN, RARELY = 30, 3
 DEADLINE = 0.2
@@ -101,7 +102,7 @@ class Branches:
         }
 
     async def _open(self, namespace: dict[str, Any]) -> ProcessBranch:
-        branch = open_branch(namespace, None, kind=self.kind, ship=namespace)
+        branch = open_branch(namespace, Kit((None,)), kind=self.kind, ship=namespace)
         await branch.start()
         return branch
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from .background import Job, interrupts_held
 from .branches.branch import Branch
-from .branches.host import NO_CONTEXT, open_as_set
+from .branches.host import open_as_set
 from .branches.keep import Parcel, unpack
 from .branches.result import CellResult
 from .errors import BranchError, SubcallError
@@ -43,7 +43,7 @@ def run_cell(
     """
     printed: SimpleQueue[tuple[str, str]] = SimpleQueue()
     with interrupts_held() as interrupts:
-        branch = open_as_set(namespace, NO_CONTEXT, settings)
+        branch = open_as_set(namespace, None, settings)
         job = Job(_run(branch, code, settings, lambda stream, text: printed.put((stream, text))))
     if interrupts:
         job.stop()

@@ -31,26 +31,105 @@ def _setting(default: object, kind: values.Kind, doc: str, *, unit: str = "", en
 class Settings:
     """All settings of a solve; make one with `resolve`, which checks every value."""
 
+    # Models
     model: str | None = _setting(
         None,
         values.NAME,
         "root model; where none is configured, the rule-based offline solver answers",
         env="RLM_MODEL",
     )
-    sub_model: str | None = _setting(None, values.NAME, "model that llm_query asks; else the root model")
+    sub_model: str | None = _setting(None, values.NAME, "model of sub-calls and children; else the root's")
+    verifier_model: str | None = _setting(None, values.NAME, "model that checks sub-calls and answers; else sub_model")
     base_url: str | None = _setting(
         None, values.URL, "root of an OpenAI-compatible API; else OpenAI's own", env="OPENAI_BASE_URL"
     )
-    timeout: float = _setting(
-        30.0, values.DURATION, "time limit of one cell; a cell that runs over it is undone", unit="seconds"
+    temperature: float | None = _setting(None, values.TEMPERATURE, "sampling temperature; else the server's own")
+    window: int | None = _setting(None, values.COUNT, "served window; else asked of the server or known", unit="tokens")
+    reply_limit: int = _setting(16_384, values.COUNT, "length of one reply of the root model", unit="tokens")
+    subcall_reply_limit: int = _setting(8_192, values.COUNT, "length of one reply to a sub-call", unit="tokens")
+    repeat_guard: float = _setting(
+        0.35, values.FRACTION, "share of repeated 4-word phrases at which a looping reply is cut off; 0 for never"
     )
+
+    # Limits, over the whole tree of a run
     max_iterations: int = _setting(
         20, values.COUNT, "model turns at most; then the latest draft is the answer", unit="turns"
     )
+    child_max_iterations: int | None = _setting(None, values.COUNT, "turns of a child; else as the root", unit="turns")
     max_depth: int = _setting(
         1, values.NUMBER, "how deep rlm_query may go: 0 for no children, 1 for children without children", unit="levels"
     )
-    keep: str = _setting("new", values.KEEP, "variables to bring back: none, new (only new names), all, or names")
+    max_subcalls: int = _setting(1_000, values.NUMBER, "sub-calls at most", unit="calls")
+    max_tokens: int | None = _setting(None, values.COUNT, "tokens in and out at most; else no limit", unit="tokens")
+    max_budget: float | None = _setting(None, values.MONEY, "money to spend at most; else no limit", unit="USD")
+    max_time: float | None = _setting(None, values.DURATION, "time of the whole run; else no limit", unit="seconds")
+    max_errors: int | None = _setting(None, values.COUNT, "turns with a failing cell in a row", unit="turns")
+    max_concurrency: int = _setting(16, values.COUNT, "sub-calls in flight at once", unit="calls")
+    max_children: int = _setting(4, values.COUNT, "children of rlm_query_batched at work at once", unit="children")
+    timeout: float = _setting(
+        30.0, values.DURATION, "time limit of one cell; a cell that runs over it is undone", unit="seconds"
+    )
+    subcall_timeout: float = _setting(120.0, values.DURATION, "time limit of one sub-call", unit="seconds")
+    child_timeout: float | None = _setting(None, values.DURATION, "time limit of one child; else none", unit="seconds")
+    soft_limit: float = _setting(
+        0.8, values.FRACTION, "share of time, tokens or money at which the model is told once to wrap up; 0 for never"
+    )
+    final_turn: bool = _setting(True, values.FLAG, "at a limit without a draft, ask once for an answer in plain words")
+
+    # What counts as an answer
+    answer_type: object = _setting(None, values.TYPE, "what the answer must be: int, a model class, a JSON schema")
+    look_first: bool = _setting(True, values.FLAG, "refuse an answer before any cell has run without error")
+    min_iterations: int = _setting(0, values.NUMBER, "turns before an answer counts", unit="turns")
+    require_subcall: bool = _setting(False, values.FLAG, "refuse an answer before any sub-call was made")
+    reject_code_answers: bool = _setting(True, values.FLAG, "send back answers that are code or repeat a refusal")
+    verify_answer: bool = _setting(False, values.FLAG, "have the verifier model check the answer")
+    max_answer_retries: int = _setting(2, values.NUMBER, "how often an answer is sent back", unit="times")
+
+    # What guards the way there
+    verify_subcalls: str = _setting(
+        "rules",
+        values.one_of("none", "rules", "model", "tiered"),
+        "who vetoes children that get the whole task: none, rules, model, or tiered (rules, then the model)",
+    )
+    reject_self_delegation: bool = _setting(True, values.FLAG, "refuse sub-calls over the whole context if tools exist")
+    max_repeats: int = _setting(3, values.NUMBER, "turns with the same code before the run ends; 0 for any number")
+    clean_retry: bool = _setting(False, values.FLAG, "leave failing turns out of the conversation, but for the error")
+    repair_calls: bool = _setting(False, values.FLAG, "let f()() mean f() where f() cannot be called")
+    repair_placeholders: bool = _setting(False, values.FLAG, "fill {name} in sub-call prompts that forgot the f-prefix")
+    prose_subcalls: bool = _setting(False, values.FLAG, "ask again, once, where a sub-call replies with code")
+
+    # Strategy
+    direct_threshold: int = _setting(
+        0, values.NUMBER, "smaller contexts are sent to the model as they are, in one call", unit="characters"
+    )
+    profile: str = _setting(
+        "auto",
+        values.one_of("auto", "deterministic", "semantic", "hybrid", "verify"),
+        "how to go about it: auto, deterministic (code first), semantic (sub-calls), hybrid or verify (check twice)",
+    )
+    orchestrator: bool = _setting(False, values.FLAG, "have the root plan and its children do the work")
+    engineer: str = _setting(
+        "off",
+        values.one_of("off", "brief", "notes", "both"),
+        "have the sub model write a brief of the context first, notes for each sub-call, or both",
+    )
+    instructions: str | None = _setting(None, values.TEXT, "what else to tell the root model")
+    child_instructions: str | None = _setting(None, values.TEXT, "what else to tell children; else as the root")
+    follow: bool = _setting(False, values.FLAG, "go on from the last question: its context and conversation are there")
+
+    # What the model sees
+    output_limit: int = _setting(
+        2_000, values.COUNT, "output over this is stored as _result_N, and its ends are shown", unit="characters"
+    )
+    compaction: float = _setting(
+        0.85, values.FRACTION, "share of the window at which the conversation is summed up; 0 for never"
+    )
+    sample: bool = _setting(True, values.FLAG, "show short excerpts of the context on its card")
+    redact: str | None = _setting(
+        None, values.RULES, "what the model must not see: names of columns and keys, and /patterns/ of text"
+    )
+
+    # Where cells run, and what is left of them
     branch: str = _setting(
         "auto",
         values.BRANCH,
@@ -63,12 +142,10 @@ class Settings:
         unit="bytes",
     )
     ship: str = _setting("", values.NAMES, "variables that a branch in another process gets besides the context")
+    keep: str = _setting("new", values.KEEP, "variables to bring back: none, new (only new names), all, or names")
     view: str = _setting(
         "auto", values.VIEW, "how a run shows itself: auto, static (no progress line) or none", env="RLM_VIEW"
     )
-    subcall_timeout: float = _setting(120.0, values.DURATION, "time limit of one sub-call", unit="seconds")
-    max_concurrency: int = _setting(16, values.COUNT, "sub-calls in flight at once", unit="calls")
-    output_limit: int = _setting(8000, values.COUNT, "how much of each output stream the model sees", unit="characters")
     runs_dir: str = _setting(".rlm/runs", values.FOLDER, "folder of the journals", env="RLM_RUNS_DIR")
     checkpoints: int = _setting(
         8, values.NUMBER, "checkpoints of finished runs to hold on to, over all runs", unit="checkpoints"
@@ -79,6 +156,12 @@ class Settings:
     address_space: int | None = _setting(
         None, values.MEMORY, "hard limit on the address space of a branch (RLIMIT_AS); else none", unit="bytes"
     )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON can hold them; a type is represented by its name."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        kind = self.answer_type
+        return {**plain, "answer_type": kind if kind is None or isinstance(kind, dict) else str(kind)}
 
 
 @dataclass(frozen=True, slots=True)

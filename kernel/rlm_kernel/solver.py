@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import CancelledError
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,11 @@ from .models.client import ModelClient
 from .models.endpoint import Endpoint, endpoint_for
 from .moments import Moments
 from .settings import Settings, resolve
-from .trajectory.events import Kept, RefusedName, RunEnded, RunStarted, Status
+from .trajectory.events import Kept, RunEnded, RunStarted
 from .trajectory.journal import Recorder, new_run_id
+from .trajectory.records import RefusedName, Status
 from .trajectory.run import Run
+from .vocabulary.kit import Kit
 
 __all__ = ["runs", "solve"]
 
@@ -100,7 +101,7 @@ class _Solving:
 
     def open(self, namespace: dict[str, Any], context: Any, context_name: str, card: str) -> None:
         """Open the branch and the journal, and record what is asked of whom."""
-        self.branch = open_as_set(namespace, context, self.settings)
+        self.branch = open_as_set(namespace, Kit((context,), (context_name,)), self.settings)
         run_id = new_run_id()
         self.record = Recorder(Path(self.settings.runs_dir), run_id)
         runs.append(self.record.run)
@@ -116,7 +117,7 @@ class _Solving:
                 sub_model=self.endpoint.sub_model,
                 base_url=self.endpoint.base_url,
                 offline=self.endpoint.offline,
-                settings=asdict(self.settings),
+                settings=self.settings.to_json(),
                 branch=self.branch.kind,
                 reason=self.branch.reason,
             )

@@ -12,7 +12,7 @@ import re
 import reprlib
 from dataclasses import dataclass
 from keyword import iskeyword
-from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex, get_origin
 
 from .errors import OptionError
 
@@ -23,15 +23,23 @@ __all__ = [
     "BRANCH",
     "COUNT",
     "DURATION",
+    "FLAG",
     "FOLDER",
+    "FRACTION",
     "KEEP",
     "MEMORY",
+    "MONEY",
     "NAME",
     "NAMES",
     "NUMBER",
+    "RULES",
+    "TEMPERATURE",
+    "TEXT",
+    "TYPE",
     "URL",
     "VIEW",
     "Kind",
+    "one_of",
 ]
 
 _DAY = 86_400
@@ -46,6 +54,8 @@ _BYTES_PER_UNIT = {"": 1.0} | {
 _NUMBER = r"(\d+\.?\d*|\.\d+)\s*"
 _DURATION = re.compile(_NUMBER + "([smh]?)", re.ASCII)
 _MEMORY = re.compile(_NUMBER + "((?:[kmgt]i?)?)b?", re.ASCII | re.IGNORECASE)
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_TYPES = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, set, tuple)}
 _KERNEL = re.compile(r"kernel:[\w.-]+", re.ASCII)
 _URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 
@@ -76,7 +86,7 @@ class Kind:
         """
         try:
             return self.convert(raw)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, LookupError):
             message = f"{label} must be {self.rule}, not {reprlib.repr(raw)}"
             raise OptionError(message, f"for example {label}={self.example}") from None
 
@@ -162,10 +172,54 @@ def _branch(raw: object) -> str:
     return text
 
 
-def _view(raw: object) -> str:
-    if raw not in ("auto", "static", "none"):
+def _flag(raw: object) -> bool:
+    if isinstance(raw, str):
+        return _FLAGS[raw.strip().lower()]
+    if not isinstance(raw, bool):
+        raise TypeError
+    return raw
+
+
+def _real(raw: object, low: float, high: float) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, str | SupportsFloat):
+        raise TypeError
+    number = float(raw)
+    if not low <= number <= high:  # false for nan too
         raise ValueError
-    return str(raw)
+    return number
+
+
+def _money(raw: object) -> float:
+    return _real(raw.strip().removeprefix("$") if isinstance(raw, str) else raw, 1e-6, 1e9)
+
+
+def _rules(raw: object) -> str:
+    rules = _text(raw)
+    for pattern in re.findall(r"/((?:[^/\\]|\\.)+)/", rules):
+        try:
+            re.compile(pattern)
+        except re.error:
+            raise ValueError from None
+    return rules
+
+
+def _type(raw: object) -> object:
+    if isinstance(raw, str):
+        return _TYPES[raw.strip()]
+    if not isinstance(raw, (type, dict)) and get_origin(raw) is None:
+        raise TypeError
+    return raw
+
+
+def one_of(*words: str) -> Kind:
+    """Return the kind of a setting that is one of a few words."""
+
+    def choose(raw: object) -> str:
+        if not isinstance(raw, str) or raw.strip().lower() not in words:
+            raise ValueError
+        return raw.strip().lower()
+
+    return Kind("word", f"{', '.join(words[:-1])} or {words[-1]}", words[1], choose)
 
 
 NAME = Kind("name", "a name that is not empty", "gpt-5-mini", _text)
@@ -180,4 +234,11 @@ MEMORY = Kind(
 KEEP = Kind("word or names", "none, new, all, or variable names with commas between them", "df,totals", _keep)
 NAMES = Kind("names", "variable names with commas between them", "df,totals", _names)
 BRANCH = Kind("word", "auto, fork, spawn or kernel:NAME", "spawn or kernel:python3", _branch)
-VIEW = Kind("word", "auto, static or none", "static", _view)
+VIEW = one_of("auto", "static", "none")
+FLAG = Kind("flag", "true or false", "true", _flag)
+FRACTION = Kind("fraction", "a number from 0 to 1", "0.8", lambda raw: _real(raw, 0.0, 1.0))
+TEMPERATURE = Kind("number", "a number from 0 to 2", "0.7", lambda raw: _real(raw, 0.0, 2.0))
+MONEY = Kind("amount", "an amount of US dollars above 0", "0.50", _money)
+TEXT = Kind("text", "a text that is not empty", '"Answer in French."', _text)
+RULES = Kind("names", "names and /patterns/ with commas between them", "salary,iban,/[0-9]{16}/", _rules)
+TYPE = Kind("type", "a type, a model class or a JSON schema", "int", _type)

@@ -13,7 +13,7 @@ from .options import read_branch_line
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from rlm_kernel.trajectory.events import CellError
+    from rlm_kernel.trajectory.records import CellError
 
 __all__ = ["run_on_branch"]
 

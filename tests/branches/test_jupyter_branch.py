@@ -28,9 +28,10 @@ from rlm_kernel.branches.jupyter_sources import far_side
 from rlm_kernel.branches.keep import ANSWER, Parcel, Snapshot, unpack
 from rlm_kernel.branches.result import CellResult
 from rlm_kernel.branches.scaffold import Scaffold
-from rlm_kernel.branches.vocabulary import SubcallFailure
 from rlm_kernel.errors import BranchDied, BranchError
 from rlm_kernel.errors import SubcallError as Refused
+from rlm_kernel.vocabulary.kit import Kit
+from rlm_kernel.vocabulary.session import SubcallFailure
 from support.branches import no_calls, nothing_escapes
 
 pytestmark = pytest.mark.kernel
@@ -57,7 +58,7 @@ def nothing_is_left() -> Iterator[None]:
 
 @asynccontextmanager
 async def branch_on(spec: str = "python3", **shipped: Any) -> AsyncIterator[JupyterBranch]:
-    branch = JupyterBranch(spec, {"context": None, **shipped}, "test")
+    branch = JupyterBranch(spec, shipped, Kit((None,)), "test")
     try:
         await branch.start()
         yield branch
@@ -83,7 +84,7 @@ def story(told: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
 
 
 def test_it_is_a_branch_like_any_other() -> None:
-    branch: Branch = JupyterBranch("python3", {"context": None}, "test")
+    branch: Branch = JupyterBranch("python3", {}, Kit((None,)), "test")
     assert branch.parked == {}
     with pytest.raises(BranchError, match="cannot be visited"):
         asyncio.run(branch.visit(1))
@@ -261,7 +262,7 @@ def test_the_names_mean_what_they_mean_on_a_branch_of_ours(code: str) -> None:
 
     here: dict[str, Any] = {}
     there: dict[str, Any] = {}
-    ours, theirs = Scaffold(here, None, no_channel, no_channel), Session(there)
+    ours, theirs = Scaffold(here, Kit((None,)), no_channel, no_channel), Session(there)
     for namespace in (here, there):
         exec(code, namespace)
     assert (theirs.describe_answer(), theirs.repair()) == (ours.describe_answer(), ours.repair())

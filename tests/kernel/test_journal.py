@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from rlm_kernel.errors import JournalError
-from rlm_kernel.trajectory.events import Event, Usage
+from rlm_kernel.trajectory.events import Event
 from rlm_kernel.trajectory.journal import Recorder, load, read_events
+from rlm_kernel.trajectory.records import Usage
 from rlm_kernel.trajectory.redact import Redactor
 from rlm_kernel.trajectory.run import Run
 from support import sample_runs

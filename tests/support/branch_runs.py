@@ -7,6 +7,7 @@ from typing import Any
 
 from rlm_kernel.branches.changes import NamespaceDiff, VariableChange
 from rlm_kernel.trajectory import events as ev
+from rlm_kernel.trajectory import records
 from rlm_kernel.trajectory.run import Run
 from support.sample_runs import HOSTILE, cell, started, turn
 
@@ -45,7 +46,7 @@ def _branched() -> Iterator[ev.Event]:
     yield from cell(1, LOAD, seconds=0.31, diff=diff(added=made))
     yield from turn(2, f"Compare each with each.\n```repl\n{BLOW_UP}\n```")
     message = "it took 2.1 GB more than the session has, and 2.0 GB are allowed (mem=2GB)"
-    killed: ev.CellError = {"type": "killed", "message": message, "traceback": ""}
+    killed: records.CellError = {"type": "killed", "message": message, "traceback": ""}
     yield from cell(2, BLOW_UP, outcome="killed", error=killed, seconds=1.9, rolled_back=["pairs"])
     yield from turn(3, f"Ask one by one.\n```repl\n{ASK}\n```")
     changes = diff(
@@ -87,7 +88,7 @@ def hostile_branch(levels: int = 3) -> Run:
 
 def _hostile(levels: int) -> Iterator[ev.Event]:
     bad, child = HOSTILE, _hostile(levels - 1) if levels else ()
-    error: ev.CellError = {"type": bad, "message": bad, "traceback": ""}
+    error: records.CellError = {"type": bad, "message": bad, "traceback": ""}
     changes = diff(added=[entry(bad, bad, 1, bad)], rebound=[entry("x" + bad)], removed=[entry("y" + bad)])
     yield from started(bad)
     yield from turn(1, bad)

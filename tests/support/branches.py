@@ -24,6 +24,7 @@ from rlm_kernel.branches.host import open_branch
 from rlm_kernel.branches.linux import descendants, kill_below
 from rlm_kernel.branches.process import ProcessBranch
 from rlm_kernel.errors import SubcallError
+from rlm_kernel.vocabulary.kit import Kit
 from support.leftovers import nothing_left
 
 __all__ = ["KINDS", "branch_of", "children_of", "no_calls", "nothing_escapes", "open_of", "printed", "processes_below"]
@@ -36,7 +37,7 @@ _SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 def open_of(kind: str, namespace: dict[str, Any], context: Any = None) -> ProcessBranch:
     """Open a branch of a kind, not yet started; the names in `namespace` are there in each."""
-    branch = open_branch(namespace, context, kind=kind, ship=namespace)
+    branch = open_branch(namespace, Kit((context,)), kind=kind, ship=namespace)
     assert isinstance(branch, ProcessBranch)
     return branch
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from rlm_kernel.branches.host import open_branch
 from rlm_kernel.branches.preflight import check
+from rlm_kernel.vocabulary.kit import Kit
 from support.branches import no_calls
 
 __all__ = ["ROWS", "Row", "missing", "play"]
@@ -192,7 +193,7 @@ async def _play(row: Row) -> dict[str, Any]:
     exec(row.first, namespace)
     exec(row.use, namespace)
     choice = check("auto")
-    branch = open_branch(namespace, None, kind=choice.kind, reason=choice.reason)
+    branch = open_branch(namespace, Kit((None,)), kind=choice.kind, reason=choice.reason)
     seen: dict[str, Any] = {"row": row.name, "kind": choice.kind, "reason": choice.reason}
     try:
         await branch.start()

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rlm_kernel.trajectory import events as ev
-from rlm_kernel.trajectory.events import Usage
+from rlm_kernel.trajectory import records
+from rlm_kernel.trajectory.records import Usage
 from rlm_kernel.trajectory.run import Run
 
 __all__ = [
@@ -166,7 +167,7 @@ def solved_events() -> Iterator[ev.Event]:
     said = "South lost most: 9,412 customers left after the price change, chiefly because of the price"
     yield ev.AnswerGiven(0, 4, said, "str", said, True, "answer", True)
     yield ev.CandidateEnded(0, "answered", "answered in iteration 4")
-    kept: list[ev.KeptName] = [
+    kept: list[records.KeptName] = [
         {"name": "by_region", "type": "Series", "preview": "5 values: South 9412, West 8120, North 6001, …"},
         {"name": "reasons", "type": "list", "preview": "12 items: 'price', 'service', 'price', …"},
         {"name": "change", "type": "datetime", "preview": "datetime.datetime(2024, 1, 1, 0, 0)"},
@@ -224,10 +225,10 @@ def _wrecked() -> Iterator[ev.Event]:
         "                ~~~~~~~^^^^^^^^^\n"
         "\x1b[31mKeyError\x1b[0m: 'pirce'"
     )
-    error: ev.CellError = {"type": "KeyError", "message": "'pirce'", "traceback": trace}
+    error: records.CellError = {"type": "KeyError", "message": "'pirce'", "traceback": trace}
     yield from cell(2, code, outcome="error", stderr="careful\n", error=error)
     yield from turn(3, "```repl\nwhile True:\n    pass\n```", usage=usage)
-    late: ev.CellError = {"type": "Timeout", "message": "still running after 30 s", "traceback": ""}
+    late: records.CellError = {"type": "Timeout", "message": "still running after 30 s", "traceback": ""}
     yield from cell(
         3, "while True:\n    pass", outcome="timeout", error=late, seconds=30.0, rolled_back=["total", "lost", "df"]
     )
@@ -292,8 +293,8 @@ def enormous(iterations: int = 500, characters: int = 1_000_000) -> Run:
         events += turn(number, f"{line}\n```repl\n{line}\n```")
         shown = [{"image/png": image, "text/plain": line}] * 3
         events += cell(number, line, stdout=line, stderr=line, displays=shown, subcalls=calls)
-    kept: list[ev.KeptName] = [{"name": f"v{i}", "type": "str", "preview": line} for i in range(1_000)]
-    refused: list[ev.RefusedName] = [{"name": f"r{i}", "type": "str", "reason": line} for i in range(1_000)]
+    kept: list[records.KeptName] = [{"name": f"v{i}", "type": "str", "preview": line} for i in range(1_000)]
+    refused: list[records.RefusedName] = [{"name": f"r{i}", "type": "str", "reason": line} for i in range(1_000)]
     events += [
         ev.AnswerGiven(0, iterations, line, "str", line, True, "answer", True),
         ev.Kept(kept, refused),

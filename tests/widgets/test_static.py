@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlm_kernel.trajectory import events as ev
-from rlm_kernel.trajectory.events import Usage
+from rlm_kernel.trajectory.records import Usage
 from rlm_kernel.trajectory.run import Run
 from rlm_widgets import mime_bundle
 from rlm_widgets.static import LARGEST, static_html

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlm_kernel.trajectory.events import Usage
+from rlm_kernel.trajectory.records import Usage
 from rlm_widgets.words import counted, duration, money, size
 
 

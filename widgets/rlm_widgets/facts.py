@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from rlm_kernel.trajectory.events import Status
+    from rlm_kernel.trajectory.records import Status
 
 __all__ = [
     "AnswerFacts",

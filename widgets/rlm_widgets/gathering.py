@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rlm_kernel.branches.changes import VariableChange
-    from rlm_kernel.trajectory.events import CellError
-    from rlm_kernel.trajectory.run import Cell, Iteration, Run, SubCall
+    from rlm_kernel.trajectory.records import CellError
+    from rlm_kernel.trajectory.run import Run
+    from rlm_kernel.trajectory.steps import Cell, Iteration, SubCall
 
 __all__ = ["TooMuchError", "gather"]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from .words import counted, duration, status_words
 
 if TYPE_CHECKING:
-    from rlm_kernel.trajectory.run import Iteration, Run
+    from rlm_kernel.trajectory.run import Run
+    from rlm_kernel.trajectory.steps import Iteration
 
 __all__ = ["progress_line"]
 

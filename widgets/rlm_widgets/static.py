@@ -19,7 +19,7 @@ from .words import counted, status_words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rlm_kernel.trajectory.events import Status
+    from rlm_kernel.trajectory.records import Status
     from rlm_kernel.trajectory.run import Run
 
     from . import facts as f

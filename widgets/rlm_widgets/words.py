@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlm_kernel.trajectory.events import Status, Usage
+    from rlm_kernel.trajectory.records import Status, Usage
 
 __all__ = ["counted", "duration", "money", "size", "status_words", "tokens"]
 

@@ -2,7 +2,7 @@
 
 The text of this file is sent to the kernel and executed there before anything else. So it needs only the standard
 library and those files of ours that are sent with it (see `jupyter_sources`), whatever else the kernel has installed.
-The names mean what they mean in a branch of ours, see `vocabulary`. What this side wants from the notebook's it asks
+The names mean what they mean in any branch, see `vocabulary`. What this side wants from the notebook's it asks
 for as `input()` does: by an `input_request`, whose prompt is `MARK` and a call in JSON.
 """
 
@@ -19,9 +19,10 @@ from contextlib import suppress
 from typing import Any
 
 from ..engine.shaping import clip
+from ..vocabulary.kit import Kit
+from ..vocabulary.session import SCAFFOLD_NAMES, Vocabulary
 from .changes import Changes
-from .values import touched_names
-from .vocabulary import SCAFFOLD_NAMES, Vocabulary
+from .touching import touched_names
 
 __all__ = ["HERE", "MARK", "Session", "SubcallError", "call"]
 
@@ -72,7 +73,7 @@ class Session(Vocabulary):
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self.before = dict(namespace)
-        super().__init__(namespace, None)
+        super().__init__(namespace, Kit((None,)))
         self.shipped: dict[str, tuple[Any, str | None]] = {}
         self._cells = 1
         self._pid = os.getpid()

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Protocol
 
 from .keep import Parcel, Snapshot
-from .result import CellResult
+from .result import CellResult, Update
 
 __all__ = ["Branch", "Serve"]
 
@@ -47,6 +47,9 @@ class Branch(Protocol):
 
         Raises `BranchDied` if the session is lost. On `CancelledError` everything in it has been killed.
         """
+
+    def update(self, update: Update) -> None:
+        """Have the session changed just before the next cell; an update is never lost to a roll-back."""
 
     def output_so_far(self) -> tuple[str, str]:
         """Return what the cell that was stopped had printed: (stdout, stderr)."""

@@ -19,7 +19,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 
 from ..engine.shaping import clip
-from ..trajectory.events import CellError
+from ..trajectory.records import CellError
 
 __all__ = ["Displays", "PipeWriter", "cell_error", "redirect_streams", "replace_display"]
 

@@ -14,16 +14,18 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import BranchDied, BranchError, KeepError, ProtocolError, RLMError
-from ..trajectory.events import CellError, Outcome
+from ..trajectory.records import CellError, Outcome
+from ..vocabulary.kit import Kit
 from .branch import Branch, Serve
 from .clock import CellClock
+from .jupyter_cargo import KIT
 from .jupyter_freight import Freight
 from .jupyter_output import CellOutput
 from .jupyter_process import Answer
 from .jupyter_session import JupyterSession
 from .keep import Parcel, Snapshot
 from .replay import Take, Tape
-from .result import CellResult, GivenAnswer
+from .result import CellResult, GivenAnswer, Update
 
 __all__ = ["JupyterBranch"]
 
@@ -36,8 +38,9 @@ class JupyterBranch:
 
     Args:
         spec: the name of an installed kernelspec, of a Python kernel.
-        shipped: the values that the session starts with, by name; `context` among them. They are packed here and now,
-            so what happens to them later does not reach the session.
+        shipped: the variables that the session starts with, by name.
+        kit: what the question brings along. Both are packed here and now, so what happens to them later does not
+            reach the session.
         reason: why this kind was chosen, in words.
 
     Attributes:
@@ -48,13 +51,13 @@ class JupyterBranch:
 
     """
 
-    def __init__(self, spec: str, shipped: dict[str, Any], reason: str) -> None:
+    def __init__(self, spec: str, shipped: dict[str, Any], kit: Kit, reason: str) -> None:
         self.kind = f"kernel:{spec}"
         self.reason = reason
         self.snapshot = Snapshot({})
         self.memory_limit: int | None = None
         self._spec = spec
-        self._freight = Freight(shipped)
+        self._freight = Freight({**shipped, KIT: vars(kit)})
         self._session: JupyterSession | None = None
         self._listener: Callable[[str, str], object] = lambda *_: None
         self._output = CellOutput()
@@ -99,6 +102,10 @@ class JupyterBranch:
     def listen(self, on_output: Callable[[str, str], object]) -> None:
         """Have `on_output` told what cells print, as it comes: the stream's name and a piece of text."""
         self._listener = on_output
+
+    def update(self, update: Update) -> None:
+        """Have the session changed just before the next cell; an update is never lost to a roll-back."""
+        raise NotImplementedError
 
     def output_so_far(self) -> tuple[str, str]:
         """Return what the cell that was stopped had printed: (stdout, stderr)."""

@@ -14,15 +14,19 @@ import threading
 import types
 from typing import Any
 
+from ..vocabulary.kit import Kit
+from ..vocabulary.session import SCAFFOLD_NAMES
 from .bootstrap import Session, call
 from .changes import preview
 from .fingerprints import fingerprint
-from .vocabulary import SCAFFOLD_NAMES
 
-__all__ = ["PIECE", "keep", "load", "variables"]
+__all__ = ["KIT", "PIECE", "keep", "load", "variables"]
 
 PIECE = 4 * 2**20
 """Bytes that one call carries."""
+
+KIT = "\0kit"
+"""The name under which the kit travels, as a dict of its fields; no variable can be called that."""
 
 _ANSWER = ""
 _HOME = __name__.partition(".")[0]
@@ -42,7 +46,7 @@ except ImportError:
 
 
 def load(session: Session, pickle_size: int, buffers: list[tuple[int, int]], size: int) -> None:
-    """Fetch `size` bytes, the values by name, and make them the session's; one called `context` becomes that.
+    """Fetch `size` bytes, the values by name, and make them the session's variables and its kit.
 
     They are a pickle of `pickle_size` bytes and, behind it, its buffers as (offset, length).
     """
@@ -52,7 +56,8 @@ def load(session: Session, pickle_size: int, buffers: list[tuple[int, int]], siz
     memory = memoryview(freight)
     places = [memory[start : start + length] for start, length in buffers]
     values: dict[str, Any] = _pickling.loads(memory[:pickle_size].tobytes(), buffers=places)
-    session.set_context(values.pop("context"))
+    if KIT in values:
+        session.equip(Kit(**values.pop(KIT)))
     session.namespace.update(values)
     session.shipped = {name: (value, fingerprint(value)) for name, value in values.items()}
 

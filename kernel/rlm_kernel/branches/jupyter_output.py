@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.shaping import clip
-from ..trajectory.events import CellError
+from ..trajectory.records import CellError
 from .capture import Displays
 
 __all__ = ["CellOutput"]

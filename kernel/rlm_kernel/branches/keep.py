@@ -25,7 +25,7 @@ from typing import Any
 
 from ..engine.shaping import clip
 from ..errors import KeepError
-from ..trajectory.events import KeptName, RefusedName
+from ..trajectory.records import KeptName, RefusedName
 from .changes import preview
 from .fingerprints import fingerprint
 from .picklers import GLOBALS, dump, load

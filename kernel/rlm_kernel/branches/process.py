@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import fields
 
 from ..errors import BranchDied, KeepError, ProtocolError, RLMError
-from ..trajectory.events import CellError, Outcome
+from ..trajectory.records import CellError, Outcome
 from .branch import Serve
 from .clock import CellClock
 from .household import START_LIMIT, Household, Wish
@@ -22,7 +22,7 @@ from .keep import Parcel, Snapshot
 from .link import GONE, Link
 from .protocol import Frame
 from .replay import Take, Tape, play
-from .result import CellResult, GivenAnswer
+from .result import CellResult, GivenAnswer, Update
 from .watchdog import MemoryWatch
 from .wiring import Wiring
 
@@ -109,6 +109,10 @@ class ProcessBranch:
             rolled_back=take.touched,
             notes=notes,
         )
+
+    def update(self, update: Update) -> None:
+        """Have the session changed just before the next cell; an update is never lost to a roll-back."""
+        raise NotImplementedError
 
     def output_so_far(self) -> tuple[str, str]:
         """Return what the cell that was stopped had printed: (stdout, stderr)."""

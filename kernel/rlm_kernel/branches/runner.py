@@ -16,8 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from ..vocabulary.kit import Kit
 from .hygiene import scrub_descriptors
 from .inherited import defuse
 from .linux import die_with_parent, last_to_be_spared, name_process, thread_names
@@ -155,11 +156,11 @@ class _Runner:
 
     # ----- processes -----------------------------------------------------------------------------------------
 
-    def _open_child(self, context: tuple[Any]) -> tuple[int, list[int]]:
+    def _open_child(self, kit: Kit) -> tuple[int, list[int]]:
         """Fork a branch of this process for `rlm_query`; return the nanny's pid and the kernel's ends."""
         near, far = lay_wires()
         runner = os.getpid()
-        seed = Seed(self._session.seed.namespace, context)
+        seed = Seed(self._session.namespace, kit)
         pid = self._fork()
         if pid == 0:
             self._channel.close()

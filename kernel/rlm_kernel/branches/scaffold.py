@@ -9,13 +9,14 @@ from typing import Any
 
 from ..engine.describe import describe
 from ..errors import SubcallError
+from ..vocabulary.kit import Kit
+from ..vocabulary.session import Vocabulary
 from .protocol import Channel
-from .vocabulary import Vocabulary
 
 __all__ = ["OpenChild", "Scaffold"]
 
-OpenChild = Callable[[tuple[Any]], tuple[int, list[int]]]
-"""Forks a branch of this process: (context,) → the nanny's pid, and descriptors to give to the kernel."""
+OpenChild = Callable[[Kit], tuple[int, list[int]]]
+"""Forks a branch of this process: its kit → the nanny's pid, and descriptors to give to the kernel."""
 
 
 class Scaffold(Vocabulary):
@@ -23,7 +24,7 @@ class Scaffold(Vocabulary):
 
     Args:
         namespace: the session's variables.
-        context: the value of `context`.
+        kit: what the question brings along.
         channel: returns the channel to the kernel that is in use now (it changes at a rollback).
         open_child: forks a branch of this process.
 
@@ -32,9 +33,9 @@ class Scaffold(Vocabulary):
     error = SubcallError
 
     def __init__(
-        self, namespace: dict[str, Any], context: Any, channel: Callable[[], Channel], open_child: OpenChild
+        self, namespace: dict[str, Any], kit: Kit, channel: Callable[[], Channel], open_child: OpenChild
     ) -> None:
-        super().__init__(namespace, context)
+        super().__init__(namespace, kit)
         self._channel = channel
         self._open_child = open_child
         self._pid = os.getpid()
@@ -57,9 +58,9 @@ class Scaffold(Vocabulary):
             raise SubcallError("rlm_query works only in the cell's own thread; llm_query works in any")
         if not isinstance(prompt, str):
             raise TypeError(f"a question is text, not {type(prompt).__qualname__}")
-        value = self.context if context is None else context
+        value = self.kit.context if context is None else context
         card = describe(value)
-        pid, fds = self._open_child((value,))
+        pid, fds = self._open_child(self.kit.child(value))
         reply = self._channel().ask("rlm_query", give=fds, nanny=pid, prompt=prompt, card=card)
         if "error" in reply:
             raise SubcallError(reply["error"])

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.describe import describe
+from ..vocabulary.kit import Kit
+from ..vocabulary.session import SCAFFOLD_NAMES
 from .capture import Displays, cell_error, redirect_streams, replace_display
 from .changes import Changes
 from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals, signals_for_a_cell
@@ -18,13 +20,12 @@ from .keep import ANSWER, Parcel, Snapshot, pack, preview
 from .protocol import Channel, Frame
 from .scaffold import OpenChild, Scaffold
 from .shell import FILE_PREFIX, branch_shell
-from .values import mentioned_names, touched_names
-from .vocabulary import SCAFFOLD_NAMES
+from .touching import mentioned_names, touched_names
 
 __all__ = ["CONTEXT", "Seed", "Session"]
 
 CONTEXT = "\0context"
-"""The name of the context among the values that both sides of a branch have; no variable can be called that."""
+"""How contexts are called, with a number, among the values that both sides of a branch have; no variable can be."""
 
 
 _CARD_LIMIT = 1_000
@@ -32,15 +33,18 @@ _CARD_LIMIT = 1_000
 
 @dataclass(frozen=True)
 class Seed:
-    """What a session starts from: the user's variables, and the context unless it is a session without a question."""
+    """What a session starts from: the user's variables, and a kit unless it is a session without a question."""
 
     namespace: dict[str, Any]
-    context: tuple[Any] | None
+    kit: Kit | None
 
     def snapshot(self) -> Snapshot:
         """Return the values as they are now, by name."""
-        context = {} if self.context is None else {CONTEXT: self.context[0]}
-        return Snapshot({**self.namespace, **context}, self.namespace)
+        return Snapshot({**self.namespace, **self.contexts()}, self.namespace)
+
+    def contexts(self) -> dict[str, Any]:
+        """Return the contexts, by the names they have among the values that both sides have."""
+        return {} if self.kit is None else {f"{CONTEXT}{i:04}": value for i, value in enumerate(self.kit.contexts)}
 
 
 class Session:
@@ -71,14 +75,13 @@ class Session:
         self._hook = replace_display(self._shell, self._displays)
         self._changes = Changes(self._namespace, self._is_users)
         self._scaffold: Scaffold | None = None
-        if seed.context is not None:
-            self._scaffold = Scaffold(seed.namespace, seed.context[0], lambda: self.channel, open_child)
+        if seed.kit is not None:
+            self._scaffold = Scaffold(seed.namespace, seed.kit, lambda: self.channel, open_child)
 
     @property
-    def seed(self) -> Seed:
-        """What a child of this session, as it is now, starts from, unless it gets another context."""
-        context = None if self._scaffold is None else (self._scaffold.context,)
-        return Seed(self._namespace, context)
+    def namespace(self) -> dict[str, Any]:
+        """The session's variables."""
+        return self._namespace
 
     def resume(self, channel: Channel, pipes: tuple[int, int]) -> None:
         """Go on in another process than before, with a channel, and perhaps pipes, of its own.

@@ -16,11 +16,11 @@ import socket
 import sys
 import types
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
-from typing import Any
 
 from ..errors import BranchError
+from ..vocabulary.kit import Kit
 from .household import Wish
 from .keep import Parcel, Snapshot, pack, unpack
 from .nanny import live_as_nanny
@@ -32,28 +32,30 @@ from .wiring import FarEnds, lay_wires
 
 __all__ = ["open_spawned"]
 
+_KIT = "\0kit"
+_WORDS = {CONTEXT[:2]: "the context", _KIT[:2]: "what the question brings along"}
+_TELLING = 2
 _OUT_OF_THE_WAY = 100
 _FIRST = 3
 _PRELOADED = ("numpy", "pandas")
 """Libraries that many runners of one nanny will need, and whose import starts no threads that a fork would lose."""
 
 
-def open_spawned(
-    namespace: dict[str, Any], context: tuple[Any] | None, ship: Iterable[str], reason: str, wish: Wish
-) -> ProcessBranch:
-    """Start a branch in a fresh process, with the context, if any, and the variables named in `ship`; on any thread.
+def open_spawned(given: Seed, ship: Iterable[str], reason: str, wish: Wish) -> ProcessBranch:
+    """Start a branch in a fresh process, with its kit, if any, and the variables named in `ship`; on any thread.
 
     Raises:
         BranchError: something of it cannot travel; the message names it.
 
     """
-    shipped = {name: namespace[name] for name in ship}
-    values = {**({} if context is None else {CONTEXT: context[0]}), **shipped}
-    parcel = pack(values, Snapshot({}, namespace), lambda _: False)
+    namespace = given.namespace
+    values = given.contexts() | {name: namespace[name] for name in ship}
+    kit = {} if given.kit is None else {_KIT: replace(given.kit, contexts=())}
+    parcel = pack(values | kit, Snapshot({}, namespace), lambda _: False)
     if parcel.refused:
         os.close(parcel.fd)
         first = parcel.refused[0]
-        name = "the context" if first["name"] == CONTEXT else first["name"]
+        name = _WORDS.get(first["name"][:_TELLING], first["name"])
         raise BranchError(f"{name} cannot travel to another process: {first['reason']}", "keep it out of ship=")
     near, far = lay_wires()
     try:
@@ -104,9 +106,12 @@ def _unpacked(frame: Frame) -> Seed:
     parcel = Parcel(os.dup(frame["fds"][0]), **frame["parcel"])
     namespace = vars(sys.modules["__main__"])
     values = unpack(parcel, Snapshot({}, namespace))
-    context = (values.pop(CONTEXT),) if CONTEXT in values else None
+    kit: Kit | None = values.pop(_KIT, None)
+    if kit is not None:
+        contexts = [values.pop(name) for name in sorted(n for n in values if n.startswith(CONTEXT))]
+        kit = replace(kit, contexts=tuple(contexts))
     namespace.update(values)
-    return Seed(namespace, context)
+    return Seed(namespace, kit)
 
 
 if __name__ == "__main__":

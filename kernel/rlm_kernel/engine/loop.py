@@ -20,14 +20,12 @@ from ..trajectory.events import (
     CandidateEnded,
     CandidateStarted,
     CellEnded,
-    CellError,
     CellStarted,
     Event,
-    Message,
     ModelCalled,
     ModelReplied,
-    Status,
 )
+from ..trajectory.records import CellError, Message, Status
 from . import prompt
 from .reply import parse_reply
 from .subcalls import Subcalls
@@ -194,7 +192,9 @@ class Trajectory:
         )
         if result.answer is not None and result.answer != self.answer:
             self.answer = result.answer
-            self._emit(AnswerGiven(self._candidate, iteration, **asdict(result.answer)))
+            given = asdict(result.answer)
+            del given["problem"]
+            self._emit(AnswerGiven(self._candidate, iteration, **given))
         return result
 
     def _stopped(self, iteration: int, number: int) -> CellEnded:

@@ -12,7 +12,8 @@ from typing import Any
 from ..branches.branch import Branch
 from ..errors import BranchError, ModelError, SubcallError
 from ..models.client import Completion, ModelClient
-from ..trajectory.events import ChildEvent, Event, Message, SubcallEnded, SubcallStarted, Usage, event_to_json
+from ..trajectory.events import ChildEvent, Event, SubcallEnded, SubcallStarted, event_to_json
+from ..trajectory.records import Message, Usage
 
 __all__ = ["Descend", "Subcalls"]
 

@@ -25,7 +25,7 @@ from ..errors import (
     ModelReplyError,
     ModelUnreachable,
 )
-from ..trajectory.events import Message, Usage
+from ..trajectory.records import Message, Usage
 from .endpoint import Endpoint
 
 __all__ = ["Completion", "ModelClient"]

@@ -9,90 +9,30 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypedDict
+from typing import Any, ClassVar
+
+from .records import CellError, KeptName, Message, Outcome, RefusedName, Status, Usage
 
 __all__ = [
     "AnswerGiven",
     "CandidateEnded",
     "CandidateStarted",
     "CellEnded",
-    "CellError",
     "CellStarted",
     "ChildEvent",
+    "Consulted",
     "Event",
+    "GuardActed",
     "Kept",
-    "KeptName",
-    "Message",
     "ModelCalled",
     "ModelReplied",
-    "Outcome",
-    "RefusedName",
     "RunEnded",
     "RunStarted",
-    "Status",
     "SubcallEnded",
     "SubcallStarted",
-    "Usage",
     "event_from_json",
     "event_to_json",
 ]
-
-Status = Literal["running", "answered", "limit", "interrupted", "failed"]
-"""How a run or a candidate stands; `limit` means it stopped before it had a final answer."""
-
-Outcome = Literal["ok", "error", "timeout", "killed", "died", "interrupted"]
-"""How a cell ended. After anything but `ok` and `error` the branch was rolled back to before the cell."""
-
-
-class Message(TypedDict):
-    """One chat message as it was sent: `role` is `system`, `user` or `assistant`."""
-
-    role: str
-    content: str
-
-
-class CellError(TypedDict):
-    """An exception that ended a cell, or the reason why the cell was stopped."""
-
-    type: str
-    message: str
-    traceback: str
-
-
-class KeptName(TypedDict):
-    """A variable brought back to the notebook; `size` in bytes where it is known cheaply."""
-
-    name: str
-    type: str
-    preview: str
-
-
-class RefusedName(TypedDict):
-    """A variable that stayed behind, and why."""
-
-    name: str
-    type: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens and money of some model calls; `cost` is in USD, `None` where it is unknown."""
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = None
-
-    def __add__(self, other: Usage) -> Usage:
-        """Add up; an unknown cost of either side's calls makes the sum unknown."""
-        known = [u.cost for u in (self, other) if u.calls]
-        return Usage(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            None if not known or None in known else sum(c for c in known if c is not None),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +44,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A question over a context; `started` is UTC in ISO 8601, `branch` is `fork` or `spawn` with its `reason`."""
+    """A question over a context; `started` is UTC in ISO 8601, `branch` is `fork` or `spawn` with its `reason`.
+
+    `method` is `rlm`, or `direct` for one call with the context in it; `route` says why in words.
+    """
 
     type: ClassVar[str] = "run_started"
     run_id: str
@@ -120,6 +63,8 @@ class RunStarted(Event):
     settings: dict[str, Any]
     branch: str
     reason: str = ""
+    method: str = "rlm"
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +77,16 @@ class CandidateStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ModelCalled(Event):
-    """The root model is asked; `messages` are only those it had not been sent before. Iterations count from 1."""
+    """The root model is asked; `messages` are only those it had not been sent before. Iterations count from 1.
+
+    `kept` is how many of the earlier messages it is sent again, before these; `None` for all of them.
+    """
 
     type: ClassVar[str] = "model_called"
     candidate: int
     iteration: int
     messages: list[Message]
+    kept: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +116,10 @@ class CellStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class SubcallStarted(Event):
-    """The running cell asks the sub model, or a child (`rlm_query`); `batch` groups one `llm_query_batched`."""
+    """The running cell asks the sub model, or a child; `batch` groups what was asked together.
+
+    `kind` is `llm_query`, `rlm_query`, or `map` and `reduce` for the parts of a query over a long text.
+    """
 
     type: ClassVar[str] = "subcall_started"
     candidate: int
@@ -224,8 +176,39 @@ class CellEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Consulted(Event):
+    """The engine itself asked a model: `role` is `compaction`, `verifier`, `engineer`, `direct` or `final`."""
+
+    type: ClassVar[str] = "consulted"
+    candidate: int
+    iteration: int
+    role: str
+    model: str
+    prompt: str
+    text: str
+    error: str
+    usage: Usage
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GuardActed(Event):
+    """A guard or a repair did something: its name as the setting is called, and what it did in words."""
+
+    type: ClassVar[str] = "guard_acted"
+    candidate: int
+    iteration: int
+    guard: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerGiven(Event):
-    """An answer, or if not `final` a draft. `value` holds it where JSON can (`exact`), else there is only `text`."""
+    """An answer, or if not `final` a draft. `value` holds it where JSON can (`exact`), else there is only `text`.
+
+    An answer that was sent back is not final. `verified` is true if a verifier accepted it, false if one did not and
+    there were no more retries, `None` if none was asked.
+    """
 
     type: ClassVar[str] = "answer_given"
     candidate: int
@@ -236,16 +219,18 @@ class AnswerGiven(Event):
     exact: bool
     via: str
     final: bool
+    verified: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateEnded(Event):
-    """A trajectory is over; `stop_reason` says in words what ended it."""
+    """A trajectory is over; `stop_reason` says in words what ended it, `limit` names the limit if it was one."""
 
     type: ClassVar[str] = "candidate_ended"
     candidate: int
     status: Status
     stop_reason: str
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +252,7 @@ class RunEnded(Event):
     winner: int | None
     why: str
     seconds: float
+    limit: str = ""
 
 
 _TYPES: dict[str, type[Event]] = {cls.type: cls for cls in Event.__subclasses__()}

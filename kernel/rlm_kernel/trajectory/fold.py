@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import singledispatch
 
 from . import events as ev
-from .run import Answer, Candidate, Cell, Iteration, Run, SubCall
+from .run import Run
+from .steps import Answer, Candidate, Cell, Consultation, GuardNote, Iteration, SubCall
 
 __all__ = ["apply"]
 
@@ -22,6 +23,7 @@ def _(e: ev.RunStarted, run: Run) -> None:
     run.model, run.sub_model, run.base_url = e.model, e.sub_model, e.base_url
     run.offline, run.settings = e.offline, e.settings
     run.branch, run.branch_reason = e.branch, e.reason
+    run.method, run.route = e.method, e.route
 
 
 @apply.register
@@ -31,7 +33,7 @@ def _(e: ev.CandidateStarted, run: Run) -> None:
 
 @apply.register
 def _(e: ev.ModelCalled, run: Run) -> None:
-    run.candidates[e.candidate].iterations.append(Iteration(e.iteration, e.messages))
+    run.candidates[e.candidate].iterations.append(Iteration(e.iteration, e.messages, e.kept))
 
 
 @apply.register
@@ -76,15 +78,26 @@ def _(e: ev.CellEnded, run: Run) -> None:
 
 
 @apply.register
+def _(e: ev.Consulted, run: Run) -> None:
+    asked = Consultation(e.role, e.model, e.prompt, e.text, e.error, e.usage, e.seconds)
+    _turn(run, e.candidate).consultations.append(asked)
+
+
+@apply.register
+def _(e: ev.GuardActed, run: Run) -> None:
+    _turn(run, e.candidate).guards.append(GuardNote(e.guard, e.detail))
+
+
+@apply.register
 def _(e: ev.AnswerGiven, run: Run) -> None:
-    given = Answer(e.text, e.value_type, e.value, e.exact, e.via, e.final)
+    given = Answer(e.text, e.value_type, e.value, e.exact, e.via, e.final, e.verified)
     _turn(run, e.candidate).answer = given
 
 
 @apply.register
 def _(e: ev.CandidateEnded, run: Run) -> None:
     candidate = run.candidates[e.candidate]
-    candidate.status, candidate.stop_reason = e.status, e.stop_reason
+    candidate.status, candidate.stop_reason, candidate.limit = e.status, e.stop_reason, e.limit
 
 
 @apply.register
@@ -95,7 +108,7 @@ def _(e: ev.Kept, run: Run) -> None:
 @apply.register
 def _(e: ev.RunEnded, run: Run) -> None:
     run.status, run.stop_reason, run.winner = e.status, e.stop_reason, e.winner
-    run.why, run.seconds = e.why, e.seconds
+    run.why, run.seconds, run.limit = e.why, e.seconds, e.limit
 
 
 def _turn(run: Run, candidate: int) -> Iteration:

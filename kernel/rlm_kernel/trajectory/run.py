@@ -13,12 +13,14 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import BranchError
-from .events import CellError, Event, KeptName, Message, Outcome, RefusedName, Status, Usage
+from .events import Event
+from .records import KeptName, RefusedName, Status, Usage
+from .steps import Candidate, Iteration, SubCall
 
 if TYPE_CHECKING:
     from ..branches.changes import NamespaceDiff
 
-__all__ = ["Answer", "Candidate", "Cell", "Iteration", "Run", "SubCall", "TimeTravel"]
+__all__ = ["Run", "TimeTravel"]
 
 
 class TimeTravel(Protocol):
@@ -26,97 +28,6 @@ class TimeTravel(Protocol):
 
     def at(self, iteration: int, candidate: int) -> Any:
         """Return the state after an iteration of a candidate."""
-
-
-@dataclass
-class SubCall:
-    """One sub-call: prompt in, text or error out; an `rlm_query` also has the run of its `child`.
-
-    `seconds` is `None` while it is pending.
-    """
-
-    index: int
-    batch: int | None
-    model: str
-    prompt: str
-    kind: str = "llm_query"
-    text: str = ""
-    error: str = ""
-    usage: Usage = field(default_factory=Usage)
-    seconds: float | None = None
-    child: Run | None = None
-
-
-@dataclass
-class Cell:
-    """One code block the model wrote; `outcome` is `None` while it runs."""
-
-    index: int
-    code: str
-    outcome: Outcome | None = None
-    stdout: str = ""
-    stderr: str = ""
-    displays: list[dict[str, Any]] = field(default_factory=list)
-    error: CellError | None = None
-    seconds: float = 0.0
-    rolled_back: list[str] = field(default_factory=list)
-    diff: dict[str, Any] = field(default_factory=dict)
-    subcalls: list[SubCall] = field(default_factory=list)
-
-
-@dataclass
-class Answer:
-    """An answer as events can hold it: `value` is the object itself only where `exact`."""
-
-    text: str
-    value_type: str
-    value: Any
-    exact: bool
-    via: str
-    final: bool
-
-
-@dataclass
-class Iteration:
-    """One model turn and the cells it made run; `index` counts from 1."""
-
-    index: int
-    messages: list[Message]
-    text: str = ""
-    reasoning: str = ""
-    finish_reason: str = ""
-    usage: Usage = field(default_factory=Usage)
-    seconds: float | None = None
-    cells: list[Cell] = field(default_factory=list)
-    answer: Answer | None = None
-
-
-@dataclass
-class Candidate:
-    """One trajectory of a run."""
-
-    index: int
-    status: Status = "running"
-    stop_reason: str = ""
-    iterations: list[Iteration] = field(default_factory=list)
-
-    @property
-    def answer(self) -> Answer | None:
-        """The final answer, else the latest draft, else `None`."""
-        given = [i.answer for i in self.iterations if i.answer]
-        return next((a for a in given if a.final), given[-1] if given else None)
-
-    @property
-    def subcalls(self) -> list[SubCall]:
-        """All sub-calls in the order they were made."""
-        return [s for i in self.iterations for c in i.cells for s in c.subcalls]
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens and money of the model turns, all sub-calls and their children."""
-        total = sum((i.usage for i in self.iterations), Usage())
-        total = sum((s.usage for s in self.subcalls), total)
-        return sum((s.child.usage for s in self.subcalls if s.child), total)
 
 
 @dataclass
@@ -131,7 +42,8 @@ class Run:
         offline: true when the rule-based solver answered, not a language model.
         branch: how the cells were kept apart from the notebook (`fork`), and `branch_reason` why so.
         status: `answered`, `limit`, `interrupted` or `failed`; `running` until then.
-        stop_reason: what ended the run, in words.
+        stop_reason: what ended the run, in words; `limit` names the limit if it was one, such as `max_tokens`.
+        method: `rlm`, or `direct` for one call with the context in it; `route` says why in words.
         winner: index of the candidate whose answer this is; `why` states the rule that chose it.
         seconds: wall time.
         kept: variables brought back to the notebook; `refused` names those that could not be, with the reason.
@@ -151,8 +63,11 @@ class Run:
     settings: dict[str, Any] = field(default_factory=dict)
     branch: str = ""
     branch_reason: str = ""
+    method: str = "rlm"
+    route: str = ""
     status: Status = "running"
     stop_reason: str = ""
+    limit: str = ""
     candidates: list[Candidate] = field(default_factory=list)
     winner: int | None = None
     why: str = ""

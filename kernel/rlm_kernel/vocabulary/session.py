@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from .values import exact_value, text_of
+from .kit import Kit
+from .plain import exact_value, text_of
 
 __all__ = ["SCAFFOLD_NAMES", "SubcallFailure", "Vocabulary"]
 
@@ -42,34 +43,30 @@ class Vocabulary:
 
     Args:
         namespace: the session's variables.
-        context: the value of `context`.
+        kit: what the question brings along.
 
     """
 
     error: ClassVar[type[Exception]]
     """What a failed call raises in the cell."""
 
-    def __init__(self, namespace: dict[str, Any], context: Any) -> None:
+    def __init__(self, namespace: dict[str, Any], kit: Kit) -> None:
         self.namespace = namespace
+        self.equip(kit)
+
+    def equip(self, kit: Kit) -> None:
+        """Install the names, for another question than before if there was one."""
+        self.kit = kit
         self._final: tuple[str, Any] | None = None
         self._fixed: dict[str, Any] = {
             "FINAL": self._final_value,
             "FINAL_VAR": self._final_variable,
-            "context": context,
+            "context": kit.context,
             "llm_query": self._llm_query,
             "llm_query_batched": self._llm_query_batched,
             "rlm_query": self._rlm_query,
         }
-        namespace.update(self._fixed, answer=_empty_answer())
-
-    @property
-    def context(self) -> Any:
-        """The value of `context`."""
-        return self._fixed["context"]
-
-    def set_context(self, value: Any) -> None:
-        """Let `context` be `value` from now on."""
-        self._fixed["context"] = self.namespace["context"] = value
+        self.namespace.update(self._fixed, answer=_empty_answer())
 
     # ----- the answer ----------------------------------------------------------------------------------------
 
