@@ -15,17 +15,24 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import errors
+    from .documents import Folder
     from .moments import clean
+    from .rlm import RLM
     from .settings import Settings
-    from .solver import runs, solve
+    from .solver import asolve, runs, solve
+    from .talk import Contexts
     from .trajectory.journal import load
     from .trajectory.run import Run
 
-__all__ = ["Run", "Settings", "clean", "errors", "load", "runs", "solve"]
+__all__ = ["RLM", "Contexts", "Folder", "Run", "Settings", "asolve", "clean", "errors", "load", "runs", "solve"]
 
 _HOMES = {
+    "RLM": "rlm",
+    "Contexts": "talk",
+    "Folder": "documents",
     "Run": "trajectory.run",
     "Settings": "settings",
+    "asolve": "solver",
     "clean": "moments",
     "load": "trajectory.journal",
     "runs": "solver",

@@ -29,10 +29,15 @@ _at_close: list[Callable[[], object]] = []
 
 
 class Job(Generic[T]):
-    """A coroutine at work on the solver thread; it is over only when its last `finally` is."""
+    """A coroutine at work on the solver thread; it is over only when its last `finally` is.
+
+    Attributes:
+        outcome: its result or exception, once it is over.
+
+    """
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._outcome: Future[T] = Future()
+        self.outcome: Future[T] = Future()
         self._loop = _running_loop()
         self._task: asyncio.Task[T] | None = None
         self._loop.call_soon_threadsafe(self._start, coroutine)
@@ -55,7 +60,7 @@ class Job(Generic[T]):
         while True:
             try:
                 if self._outcome_within(_STEP):
-                    return self._outcome.result()
+                    return self.outcome.result()
                 on_step()
             except KeyboardInterrupt:
                 self.stop()
@@ -65,8 +70,8 @@ class Job(Generic[T]):
 
     def _outcome_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):
-            self._outcome.exception(seconds)
-        return self._outcome.done()
+            self.outcome.exception(seconds)
+        return self.outcome.done()
 
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> None:
         self._task = self._loop.create_task(coroutine)
@@ -78,11 +83,11 @@ class Job(Generic[T]):
 
     def _done(self, task: asyncio.Task[T]) -> None:
         if task.cancelled():
-            self._outcome.set_exception(CancelledError())
+            self.outcome.set_exception(CancelledError())
         elif (error := task.exception()) is not None:
-            self._outcome.set_exception(error)
+            self.outcome.set_exception(error)
         else:
-            self._outcome.set_result(task.result())
+            self.outcome.set_result(task.result())
 
 
 @contextmanager

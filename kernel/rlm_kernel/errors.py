@@ -9,12 +9,14 @@
     │   ├── ModelAuthError       the key is missing or refused (401, 403)
     │   ├── ModelNotFound        the server does not know the model (404)
     │   ├── ModelRejected        the server refuses the request itself (400, 413, 422)
+    │   │   └── ModelOverflow        the prompt does not fit the model's window
     │   └── ModelReplyError      the answer is not a chat completion
     ├── BranchError          the branch's side failed
     │   ├── ForkUnavailable      this process cannot be forked now, and why
     │   ├── BranchDied           the branch is gone and cannot be rolled back
     │   └── ProtocolError        a frame that no runner of ours would send
     ├── SubcallError         raised inside a cell: a sub-call failed
+    ├── LimitReached         a call was not made, or cut short, because a limit of the run is reached
     ├── JournalError         a journal cannot be read
     └── KeepError            a name cannot be brought back
 
@@ -35,9 +37,11 @@ __all__ = [
     "ForkUnavailable",
     "JournalError",
     "KeepError",
+    "LimitReached",
     "ModelAuthError",
     "ModelError",
     "ModelNotFound",
+    "ModelOverflow",
     "ModelRejected",
     "ModelReplyError",
     "ModelUnreachable",
@@ -127,6 +131,24 @@ class ModelRejected(ModelError):
     """The server refuses this request (400, 413, 422) and would refuse it again."""
 
 
+class ModelOverflow(ModelRejected):
+    """The prompt does not fit the model's window, whatever the length of the reply.
+
+    Args:
+        message: what is wrong.
+        hint: what to do about it.
+        window: tokens that the server says it can take, prompt and reply together; `None` if it does not say.
+
+    """
+
+    def __init__(self, message: str, hint: str = "", window: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.window = window
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint, self.window))
+
+
 class ModelReplyError(ModelError):
     """The server's answer is not a chat completion."""
 
@@ -149,6 +171,10 @@ class ProtocolError(BranchError):
 
 class SubcallError(RLMError):
     """Raised inside a cell: the sub-call could not be answered."""
+
+
+class LimitReached(RLMError):
+    """A call was not made, or was cut short, because a limit of the run is reached; the message says which."""
 
 
 class JournalError(RLMError):

@@ -8,34 +8,24 @@ and what is kept is bound here again, on the main thread, once everything else i
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from .asked import take
 from .background import Job, interrupts_held
-from .branches.host import open_as_set
-from .branches.keep import ANSWER, Parcel, Snapshot, unpack
-from .branches.parking import lot
-from .engine.describe import describe
-from .engine.loop import Trajectory
-from .engine.prompt import opening
-from .errors import ContextError, KeepError, QuestionError, RLMError
-from .models.client import ModelClient
-from .models.endpoint import Endpoint, endpoint_for
-from .moments import Moments
+from .branches.keep import Parcel
+from .engine.hooks import Hooks
+from .models.endpoint import endpoint_for
 from .settings import Settings, resolve
-from .trajectory.events import Kept, RunEnded, RunStarted
-from .trajectory.journal import Recorder, new_run_id
-from .trajectory.records import RefusedName, Status
+from .solving import Solving
+from .talk import Talk
 from .trajectory.run import Run
-from .vocabulary.kit import Kit
 
-__all__ = ["runs", "solve"]
+__all__ = ["asolve", "runs", "solve"]
 
 runs: list[Run] = []
 """The runs of this process, oldest first; the latest is `runs[-1]`."""
@@ -50,6 +40,8 @@ def solve(
     context_name: str = "context",
     namespace: dict[str, Any] | None = None,
     settings: Settings | None = None,
+    hooks: Hooks | None = None,
+    talk: Talk | None = None,
     on_progress: Progress | None = None,
     **options: Any,
 ) -> Run:
@@ -59,11 +51,14 @@ def solve(
 
     Args:
         question: in words.
-        context: any value that can be read more than once. It is not copied, and not changed.
+        context: any value that can be read more than once, the path of a file or folder, or `Contexts`. It is not
+            copied, and not changed.
         context_name: the user's expression for it.
         namespace: the variables that the model's code can use, and into which new ones are kept; by default those of
             the IPython shell, and none where there is no shell.
         settings: all settings; or give single ones as `options`, by the names in `Settings`.
+        hooks: the caller's own checks, tools and listeners.
+        talk: the questions before this one; by default those before the last run, if the setting `follow` is on.
         on_progress: called on this thread some twenty times a second, with the run so far and the seconds elapsed.
         **options: see `settings`.
 
@@ -73,146 +68,84 @@ def solve(
         ModelError, BranchError: the run failed. The failed run is the error's attribute `run`.
 
     """
-    if not question.strip():
-        raise QuestionError("There is no question.", "write it in the cell's body, or as query=…")
-    _check_readable(context, context_name)
-    settings = settings or resolve(options)
-    endpoint = endpoint_for(settings, os.environ)
     namespace = _shell_namespace() if namespace is None else namespace
-    card = describe(context)
-    first = opening(question, card, context_name if context_name in namespace else "")
-    solving = _Solving(question, endpoint, settings)
-    with interrupts_held() as interrupts:
-        solving.open(namespace, context, context_name, card)
-        job = Job(solving.trajectory(first))
-    if interrupts:
-        job.stop()
-    return solving.finish(job, namespace, on_progress)
+    settings = settings or resolve(options)
+    solving, job = _begin(question, context, context_name, namespace, settings, hooks or Hooks(), talk)
+    run = solving.record.run
+    solving.finish(lambda: job.wait(lambda: on_progress and on_progress(run, solving.seconds)), namespace)
+    return run
 
 
-class _Solving:
-    """One run under way: its branch, its journal, its clock."""
+async def asolve(
+    question: str,
+    *,
+    context: Any,
+    context_name: str = "context",
+    namespace: dict[str, Any] | None = None,
+    settings: Settings | None = None,
+    hooks: Hooks | None = None,
+    talk: Talk | None = None,
+    **options: Any,
+) -> Run:
+    """Answer `question` about `context` as `solve` does, without blocking the running event loop.
 
-    def __init__(self, question: str, endpoint: Endpoint, settings: Settings) -> None:
-        self.question = question
-        self.endpoint = endpoint
-        self.settings = settings
-        self.started = time.monotonic()
-
-    def open(self, namespace: dict[str, Any], context: Any, context_name: str, card: str) -> None:
-        """Open the branch and the journal, and record what is asked of whom."""
-        self.branch = open_as_set(namespace, Kit((context,), (context_name,)), self.settings)
-        run_id = new_run_id()
-        self.record = Recorder(Path(self.settings.runs_dir), run_id)
-        runs.append(self.record.run)
-        self.record(
-            RunStarted(
-                run_id=run_id,
-                started=datetime.now(UTC).isoformat(timespec="seconds"),
-                question=self.question,
-                context=context_name,
-                context_type=type(context).__qualname__,
-                card=card,
-                model=self.endpoint.model,
-                sub_model=self.endpoint.sub_model,
-                base_url=self.endpoint.base_url,
-                offline=self.endpoint.offline,
-                settings=self.settings.to_json(),
-                branch=self.branch.kind,
-                reason=self.branch.reason,
-            )
-        )
-
-    async def trajectory(self, first: str) -> Parcel | None:
-        """Run the one candidate; return what of its branch is to be kept. Lives on the solver thread."""
-        client = None
-        try:
-            client = ModelClient(self.endpoint)
-            await self.branch.start()
-            self.branch.name_state(0)
-            await Trajectory(self.question, first, self.branch, client, self.endpoint, self.settings, self.record).run()
-            parcel = await self._pack()
-            await lot.admit(self.branch, self.settings.checkpoints, self.settings.checkpoint_memory)
-        except BaseException:
-            self.branch.close()
-            raise
-        finally:
-            if client is not None:
-                await client.close()
-        return parcel
-
-    def finish(self, job: Job[Parcel | None], namespace: dict[str, Any], on_progress: Progress | None) -> Run:
-        """Wait for the trajectory, bring back what is to be kept, and close the journal."""
-        run = self.record.run
-        try:
-            parcel = job.wait(lambda: on_progress and on_progress(run, time.monotonic() - self.started))
-            run.moments = Moments({0: self.branch}, namespace, self.settings.timeout)
-            if parcel is not None:
-                self._bring_back(parcel, namespace)
-            if not self.branch.parked:
-                self.branch.snapshot = Snapshot({})  # the run stays in `runs`, the user's old values need not
-            self._end(run.candidates[0].status, run.candidates[0].stop_reason)
-        except (CancelledError, KeyboardInterrupt):
-            self._end("interrupted", "interrupted by the user")
-        except RLMError as error:
-            self._end("failed", error.message)
-            error.run = run
-            error.__context__ = None  # an exception group in it would make IPython print all of it, not the two lines
-            raise
-        except Exception as error:
-            self._end("failed", f"{type(error).__name__}: {error}")
-            raise
-        finally:
-            self.record.close()
-        return run
-
-    async def _pack(self) -> Parcel | None:
-        try:
-            return await self.branch.keep(self.settings.keep)
-        except KeepError as error:
-            self._refuse_everything(error)
-            return None
-
-    def _refuse_everything(self, error: KeepError) -> None:
-        self.record(Kept([], [RefusedName(name="everything", type="", reason=error.message)]))
-
-    def _bring_back(self, parcel: Parcel, namespace: dict[str, Any]) -> None:
-        """Bind the kept variables, and hand the answer object to the run."""
-        try:
-            values = unpack(parcel, self.branch.snapshot)
-        except KeepError as error:
-            self._refuse_everything(error)
-            return
-        if ANSWER in values:
-            self.record.run.answer_object = (values.pop(ANSWER),)
-        namespace.update(values)
-        for name in parcel.removed:
-            namespace.pop(name, None)
-        self.record(Kept(parcel.kept, parcel.refused))
-
-    def _end(self, status: Status, reason: str) -> None:
-        run = self.record.run
-        winner = 0 if run.candidates and run.candidates[0].answer else None
-        why = "it is the only candidate" if winner is not None else ""
-        self.record(RunEnded(status, reason, winner, why, time.monotonic() - self.started))
-
-
-def _check_readable(context: Any, name: str) -> None:
-    """Refuse what can be read only once: the card alone would use it up.
+    Cancelling it stops the run; `runs[-1]` then has what there was. Several may run at the same time. Where it is not
+    called on the main thread the branch is a process of its own, not a fork.
 
     Raises:
-        ContextError: it is a generator, an open file or another iterator, or something to be awaited.
+        QuestionError, ContextError, OptionError, ForkUnavailable, ModelError, BranchError: as `solve`.
 
     """
-    kind = type(context).__name__
-    if isinstance(context, (Awaitable, AsyncIterator)):
-        raise ContextError(
-            f"{name} is a {kind}, which is not a value yet", "await it in a cell of its own, and give the result"
-        )
-    if hasattr(context, "read") and hasattr(context, "close"):
-        raise ContextError(f"{name} is an open file ({kind})", f"give its Path, or its text: context={name}.read()")
-    if isinstance(context, Iterator):
-        raise ContextError(f"{name} is a {kind}, which can be read only once", f"make it a list: context=list({name})")
+    namespace = _shell_namespace() if namespace is None else namespace
+    settings = settings or resolve(options)
+    solving, job = _begin(question, context, context_name, namespace, settings, hooks or Hooks(), talk)
+    cancelled: asyncio.CancelledError | None = None
+    while not job.outcome.done():
+        try:
+            await asyncio.wait([asyncio.wrap_future(job.outcome)])
+        except asyncio.CancelledError as stop:
+            cancelled = stop
+            job.stop()
+
+    def outcome() -> Parcel | None:
+        if cancelled is not None:
+            raise CancelledError
+        return job.outcome.result()
+
+    solving.finish(outcome, namespace)
+    if cancelled is not None:
+        raise cancelled
+    return solving.record.run
+
+
+def _begin(
+    question: str,
+    context: Any,
+    name: str,
+    namespace: dict[str, Any],
+    settings: Settings,
+    hooks: Hooks,
+    talk: Talk | None,
+) -> tuple[Solving, Job[Parcel | None]]:
+    """Check the call, open the branch, and start the work."""
+    endpoint = endpoint_for(settings, os.environ)
+    before = talk or (_last_talk() if settings.follow else None) or Talk()
+    asked = take(question, context, name, settings, hooks, before, namespace)
+    solving = Solving(asked, endpoint, settings, hooks)
+    with interrupts_held() as interrupts:
+        solving.open(namespace)
+        for run in runs:
+            run.talk = None  # only the latest run holds on to what it was about
+        runs.append(solving.record.run)
+        job = Job(solving.work())
+        solving.record.run.control = job.stop
+    if interrupts:
+        job.stop()
+    return solving, job
+
+
+def _last_talk() -> Talk | None:
+    return runs[-1].talk if runs else None
 
 
 def _shell_namespace() -> dict[str, Any]:

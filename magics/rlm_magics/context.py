@@ -5,22 +5,24 @@ Whatever goes wrong here is the user's to mend, so it is said in one sentence wi
 
 from __future__ import annotations
 
+import ast
 import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from rlm_kernel.errors import ContextError
+from rlm_kernel.talk import Contexts
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "evaluate_contexts"]
 
 _LONGEST = 300
 
 
-def evaluate(shell: InteractiveShell, expression: str) -> object:
-    """Return the value of `expression` in the user's namespace.
+def evaluate_contexts(shell: InteractiveShell, expression: str) -> object:
+    """Return the value of `context=`; of `context=df,docs` the values of both, as `Contexts`.
 
     Raises:
         ContextError: there is no expression, or it fails.
@@ -28,6 +30,19 @@ def evaluate(shell: InteractiveShell, expression: str) -> object:
     """
     if not expression:
         raise ContextError("there is no context", f"say what the question is about: {_candidates(shell)}")
+    parts = _parts(expression)
+    if len(parts) < 2:
+        return evaluate(shell, expression)
+    return Contexts((part, evaluate(shell, part)) for part in parts)
+
+
+def evaluate(shell: InteractiveShell, expression: str, option: str = "context") -> object:
+    """Return the value of `expression`, given for `option`, in the user's namespace.
+
+    Raises:
+        ContextError: it fails.
+
+    """
     failure: Exception | None = None
     try:
         value: object = shell.ev(expression)
@@ -35,21 +50,32 @@ def evaluate(shell: InteractiveShell, expression: str) -> object:
         failure = error
     # Raised out here, the error has no context: IPython prints a long one for an exception group in it.
     if failure is not None:
-        raise _explained(failure, expression, shell)
+        raise _explained(failure, expression, shell, option)
     return value
 
 
-def _explained(error: Exception, expression: str, shell: InteractiveShell) -> ContextError:
+def _parts(expression: str) -> list[str]:
+    """Return the expressions with commas between them; one in brackets of its own is a single value."""
+    try:
+        tree = ast.parse(expression, mode="eval").body
+    except SyntaxError:
+        return [expression]
+    if not isinstance(tree, ast.Tuple) or expression.startswith("("):
+        return [expression]
+    return [ast.get_source_segment(expression, part) or "" for part in tree.elts]
+
+
+def _explained(error: Exception, expression: str, shell: InteractiveShell, option: str) -> ContextError:
     if isinstance(error, NameError) and error.name:
         near = get_close_matches(error.name, _variables(shell), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that defines it first"
         return ContextError(f"name {error.name!r} is not defined", hint)
     if isinstance(error, SyntaxError):
-        message = f"context={expression} is not a Python expression: {error.msg}"
+        message = f"{option}={expression} is not a Python expression: {error.msg}"
         return ContextError(message, "for example context=df")
     said = " ".join(str(error).split())
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
-    message = f"context={expression} raises {type(error).__name__}" + (f": {said}" if said else "")
+    message = f"{option}={expression} raises {type(error).__name__}" + (f": {said}" if said else "")
     return ContextError(message, "run the expression in a cell of its own to see where")
 
 

@@ -12,7 +12,7 @@ from rlm_kernel.settings import resolve
 
 from .branch import run_on_branch
 from .commands import find_command
-from .context import evaluate
+from .context import evaluate, evaluate_contexts
 from .options import read_line
 from .progress import Progress, surface_for
 from .usage import branch_usage, usage
@@ -54,8 +54,9 @@ class RLMMagics(Magics):
         from rlm_kernel.solver import solve  # loaded by the first question, so that loading the magics is cheap
 
         call = read_line(line, cell)
-        settings = resolve(call.given)
-        value = evaluate(self.shell, call.context)
+        kind = evaluate(self.shell, call.answer_type, "answer_type") if call.answer_type else None
+        settings = resolve({**call.given, "answer_type": kind})
+        value = evaluate_contexts(self.shell, call.context)
         surface = surface_for(self.shell, settings.view, whole_cell=cell is not None)
         try:
             with Progress(surface) as progress:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rlm_kernel import settings
 from rlm_kernel.errors import OptionError, QuestionError
 from rlm_kernel.settings import Option
-from rlm_kernel.values import Kind
+from rlm_kernel.values import FLAG, Kind
 
 from .grammar import Token, scan
 
@@ -33,6 +33,7 @@ class Call:
         context: the expression as typed; empty if none was given.
         question: the question, never empty.
         out: the variable that gets the `Run`, if any.
+        answer_type: the expression of the type that the answer must have, if any.
         given: checked values of the settings given on the line, by name.
 
     """
@@ -40,6 +41,7 @@ class Call:
     context: str
     question: str
     out: str | None
+    answer_type: str | None
     given: dict[str, object]
 
 
@@ -57,26 +59,19 @@ _OWN = (
     Option("context", None, _EXPRESSION, "the value the question is about; required", "", ""),
     Option("query", None, _PROSE, "the question, to the end of the line; else the cell's body", "", ""),
     Option("out", None, _VARIABLE, "variable that gets the Run; also -o NAME", "", ""),
+    replace(settings.OPTIONS["answer_type"], kind=_EXPRESSION),
 )
-_SETTINGS = (
-    "model",
-    "sub_model",
-    "base_url",
-    "timeout",
-    "max_iterations",
-    "keep",
-    "branch",
-    "mem",
-    "ship",
-    "view",
-)
+_NOT_ON_A_LINE = ("runs_dir", "checkpoints", "checkpoint_memory", "address_space")
+"""Settings of the session, not of one question."""
 
 
 def _table(options: Iterable[Option]) -> Mapping[str, Option]:
     return MappingProxyType({option.name: option for option in options})
 
 
-OPTIONS = _table((*_OWN, *(settings.OPTIONS[name] for name in _SETTINGS)))
+OPTIONS = _table(
+    (*_OWN, *(row for name, row in settings.OPTIONS.items() if name not in (*_NOT_ON_A_LINE, "answer_type")))
+)
 """All options of `%%rlm` by name, in the order in which help lists them."""
 
 _KEEP = replace(settings.OPTIONS["keep"], default="all")  # the cell is the user's own: what it does is meant
@@ -97,15 +92,15 @@ def read_line(line: str, body: str | None) -> Call:
     """
     tokens = {token.name: token for token in scan(line)}
     values = {name: _value(token, OPTIONS) for name, token in tokens.items()}
-    context, query, out = (values.pop(option.name, None) for option in _OWN)
+    context, query, out, kind = (None if (v := values.pop(o.name, None)) is None else str(v) for o in _OWN)
     question = (body or "").strip()
     if question and query is not None:
         hint = "remove query= from the line, or empty the cell's body"
         raise OptionError("give the question once", hint, line=line, column=tokens["query"].column)
-    question = question or str(query or "").strip()
+    question = question or (query or "").strip()
     if not question:
         raise QuestionError("there is no question", "write it below the %%rlm line, or as query=… at the line's end")
-    return Call(str(context or ""), question, None if out is None else str(out), values)
+    return Call(context or "", question, out, kind, values)
 
 
 def read_branch_line(line: str) -> dict[str, object]:
@@ -125,8 +120,10 @@ def _value(token: Token, table: Mapping[str, Option]) -> object:
         near = get_close_matches(token.name, table, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(table)}"
         raise OptionError(f"there is no option {token.name!r}", hint, line=token.line, column=token.column)
-    if token.name == "context" and token.value is not None:
+    if option.kind is _EXPRESSION and token.value is not None:
         return token.value  # an expression keeps its quotes
+    if option.kind is FLAG and token.value is None:
+        return True
     text = token.text()
     try:
         return option.kind.read(token.name, text)

@@ -21,17 +21,19 @@ import pytest
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from rlm_kernel.branches.bootstrap import Session, SubcallError
+from rlm_kernel.branches.bootstrap import Session
 from rlm_kernel.branches.branch import Branch
 from rlm_kernel.branches.jupyter import JupyterBranch
-from rlm_kernel.branches.jupyter_sources import far_side
+from rlm_kernel.branches.jupyter_freight import Packed
+from rlm_kernel.branches.jupyter_line import SubcallError
+from rlm_kernel.branches.jupyter_sources import PACKAGE, far_side
 from rlm_kernel.branches.keep import ANSWER, Parcel, Snapshot, unpack
 from rlm_kernel.branches.result import CellResult
 from rlm_kernel.branches.scaffold import Scaffold
 from rlm_kernel.errors import BranchDied, BranchError
 from rlm_kernel.errors import SubcallError as Refused
 from rlm_kernel.vocabulary.kit import Kit
-from rlm_kernel.vocabulary.session import SubcallFailure
+from rlm_kernel.vocabulary.reach import SubcallFailure
 from support.branches import no_calls, nothing_escapes
 
 pytestmark = pytest.mark.kernel
@@ -57,8 +59,8 @@ def nothing_is_left() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def branch_on(spec: str = "python3", **shipped: Any) -> AsyncIterator[JupyterBranch]:
-    branch = JupyterBranch(spec, shipped, Kit((None,)), "test")
+async def branch_on(spec: str = "python3", context: Any = None, **shipped: Any) -> AsyncIterator[JupyterBranch]:
+    branch = JupyterBranch(spec, Packed(shipped, Kit((context,))), "test", 4)
     try:
         await branch.start()
         yield branch
@@ -84,7 +86,7 @@ def story(told: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
 
 
 def test_it_is_a_branch_like_any_other() -> None:
-    branch: Branch = JupyterBranch("python3", {}, Kit((None,)), "test")
+    branch: Branch = JupyterBranch("python3", Packed({}, Kit((None,))), "test", 4)
     assert branch.parked == {}
     with pytest.raises(BranchError, match="cannot be visited"):
         asyncio.run(branch.visit(1))
@@ -192,7 +194,6 @@ async def test_cells_ask_the_sub_model() -> None:
             ("llm_query('bad')", "SubcallError", "no luck"),
             ("llm_query(3)", "TypeError", "a prompt is text"),
             ("llm_query_batched('abc')", "TypeError", "a list of prompts"),
-            ("rlm_query('deeper')", "SubcallError", "use llm_query"),
         ):
             failed = await branch.run(code, timeout=30, serve=model)
             assert failed.error is not None
@@ -201,14 +202,64 @@ async def test_cells_ask_the_sub_model() -> None:
 
 
 @story
-async def test_only_the_cells_own_thread_asks() -> None:
-    model = SubModel()
-    code = "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(1).submit(llm_query, 'x').result()"
+async def test_threads_ask_too_and_do_not_wait_for_each_other() -> None:
+    """Eight threads ask: the first alone, those that come meanwhile all at once."""
+    together = asyncio.Event()
+    asked: list[str] = []
+
+    async def serve(name: str, arguments: dict[str, Any]) -> list[dict[str, str]]:
+        asked.extend(arguments["prompts"])
+        if len(asked) == 8:
+            together.set()
+        if len(asked) > 1:
+            await together.wait()
+        else:
+            while not branch.output_so_far()[0]:  # all eight are on their way
+                await asyncio.sleep(0)
+        return [{"text": p.upper()} for p in arguments["prompts"]]
+
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(8)
+replies = [pool.submit(llm_query, letter) for letter in 'abcdefgh']
+print('on their way', flush=True)
+''.join(reply.result() for reply in replies)
+"""
     async with branch_on() as branch:
-        failed = await branch.run(code, timeout=30, serve=model)
-        assert failed.error is not None
-        assert "only in the cell's own thread" in failed.error["message"]
-        assert model.asked == []
+        assert (await ran(branch, code, serve)).value_text == "'ABCDEFGH'"
+        assert sorted(asked) == list("abcdefgh")
+
+
+def test_a_thread_that_outlives_its_cell_does_not_keep_the_line(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+
+    async def serve(_: str, arguments: dict[str, Any]) -> list[dict[str, str]]:
+        if arguments["prompts"] == ["late"]:
+            heard.touch()
+            await asyncio.Event().wait()
+        return [{"text": "here"}]
+
+    code = f"""
+import os, threading
+said = []
+def late():
+    try:
+        llm_query('late')
+    except Exception as error:
+        said.append(str(error))
+thread = threading.Thread(target=late)
+thread.start()
+while not os.path.exists({str(heard)!r}):
+    pass
+"""
+
+    async def told() -> None:
+        async with branch_on() as branch:
+            await ran(branch, code, serve)
+            after = await ran(branch, "thread.join()\nsaid, llm_query('next')", serve)
+            assert after.value_text == "(['the cell that asked has ended'], 'here')"
+
+    asyncio.run(told())
 
 
 @story
@@ -452,19 +503,26 @@ def test_the_far_side_needs_nothing_but_python(tmp_path: Path) -> None:
     asyncio.run(told())
 
 
+OPTIONAL = {"IPython", "dill", "jsonschema", "pydantic"}
+"""What the far side uses where the kernel has it, and can do without."""
+
+
 @pytest.mark.parametrize("name", far_side())
 def test_what_is_sent_needs_only_what_was_sent_before_it(name: str) -> None:
     tree = ast.parse(far_side()[name])
     for_checkers = {child for n in ast.walk(tree) if isinstance(n, ast.If) for child in n.body}
-    sent = list(far_side())
+    sent = [module.removesuffix(PACKAGE) for module in far_side()]
     for node in set(ast.walk(tree)) - for_checkers:
         if isinstance(node, ast.ImportFrom) and node.level:
-            origin = ".".join([*name.split(".")[: -node.level], node.module or ""])
-            assert origin in sent[: sent.index(name)]
+            folder = name.split(".")[: -node.level]
+            modules = [node.module] if node.module else [alias.name for alias in node.names]
+            assert {".".join([*folder, module]) for module in modules} <= set(
+                sent[: sent.index(name.removesuffix(PACKAGE))]
+            )
         elif isinstance(node, ast.ImportFrom):
-            assert (node.module or "").partition(".")[0] in {*sys.stdlib_module_names, "IPython"}
+            assert (node.module or "").partition(".")[0] in {*sys.stdlib_module_names, *OPTIONAL}
         elif isinstance(node, ast.Import):
-            assert {alias.name.partition(".")[0] for alias in node.names} <= {*sys.stdlib_module_names, "dill"}
+            assert {alias.name.partition(".")[0] for alias in node.names} <= {*sys.stdlib_module_names, *OPTIONAL}
 
 
 @pytest.mark.parametrize(

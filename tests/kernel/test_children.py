@@ -85,16 +85,18 @@ def test_a_child_dies_with_its_parents_cell(kernel: Kernel) -> None:
     assert kernel.value("run.answer") == "on"
 
 
-def test_depth_is_limited_in_words(kernel: Kernel) -> None:
+def test_where_it_goes_no_deeper_a_sub_call_answers(kernel: Kernel) -> None:
+    """Also peers 10."""
     scripts = {
-        "Parent?": [cell("FINAL(rlm_query('Child?'))")],
-        "Child?": [cell("rlm_query('Grandchild?')"), cell("FINAL('alone')")],
+        "Parent?": [cell("FINAL(rlm_query('Child?', context=['text']))")],
+        "Child?": [cell("FINAL(rlm_query('Grandchild?'))")],
     }
     with Family(scripts) as server:
         ask(kernel, server)
-        told = [m["content"] for r in server.requests for m in r["messages"] if "goes no deeper" in m["content"]]
-    assert told
-    assert kernel.value("run.answer") == "alone"
+        prompts = server.sub_prompts
+    assert kernel.value("run.answer") == "SUB"
+    assert len(prompts) == 1
+    assert "Grandchild?" in prompts[0]
 
 
 def test_three_generations(kernel: Kernel) -> None:

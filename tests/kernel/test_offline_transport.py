@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_kernel.branches.result import CellResult
-from rlm_kernel.engine import prompt
+from rlm_kernel.engine import feedback, prompt
+from rlm_kernel.engine.outputs import Outputs
 from rlm_kernel.models.offline import reply
 from rlm_kernel.models.offline.transport import OfflineTransport
 
@@ -148,6 +149,10 @@ CARDS = st.one_of(
 )
 
 
+def told_of(result: CellResult, question: str) -> str:
+    return feedback.message([feedback.told_of([result], Outputs(1000))], question, turns=3)
+
+
 @settings(deadline=None)
 @given(
     question=st.one_of(ANY, PIECES), card=CARDS, alias=st.sampled_from(["", "df", "orders"]), told=ANY, ok=st.booleans()
@@ -157,7 +162,7 @@ def test_any_conversation_gets_one_cell_that_is_python(
 ) -> None:
     messages = [
         {"role": "system", "content": prompt.SYSTEM},
-        {"role": "user", "content": prompt.opening(question, card, alias)},
+        {"role": "user", "content": prompt.opening(question, f"`context` (the user's `{alias}`):\n{card}" if alias else f"`context`:\n{card}")},
     ]
     for _ in range(3):
         text = reply(messages)
@@ -165,7 +170,7 @@ def test_any_conversation_gets_one_cell_that_is_python(
         result = CellResult("ok" if ok else "timeout", 0.0, stdout=f"found: ['b', {told!r}]\n{told}")
         messages += [
             {"role": "assistant", "content": text},
-            {"role": "user", "content": prompt.feedback([result], question, limit=1000, left=3)},
+            {"role": "user", "content": told_of(result, question)},
         ]
 
 

@@ -26,12 +26,12 @@ def test_everything_at_once() -> None:
         "mem": 1_500_000_000,
         "ship": "c,d",
     }
-    assert read_line(line, "\nWhich one?\n") == Call('docs["a b"]', "Which one?", "run", given)
+    assert read_line(line, "\nWhich one?\n") == Call('docs["a b"]', "Which one?", "run", None, given)
 
 
 def test_context_keeps_its_quotes_and_query_does_not() -> None:
     assert read_line("context='a b' query='How many?' view=none", "\n") == Call(
-        "'a b'", "How many?", None, {"view": "none"}
+        "'a b'", "How many?", None, None, {"view": "none"}
     )
 
 
@@ -41,7 +41,7 @@ def test_question_from_the_line(body: str | None) -> None:
 
 
 def test_context_may_be_missing_here() -> None:
-    assert read_line("", "question") == Call("", "question", None, {})
+    assert read_line("", "question") == Call("", "question", None, None, {})
 
 
 @pytest.mark.parametrize("line", ["", "context=df", "context=df query=''", "context=df query='  '"])
@@ -89,8 +89,8 @@ def test_refused_at_its_column(line: str, column: int, message: str, hint: str) 
 
 def test_settings_on_the_line_are_rows_of_the_table_of_settings() -> None:
     rows = [name for name, option in OPTIONS.items() if option is settings.OPTIONS.get(name)]
-    assert rows == list(OPTIONS)[3:]
-    assert list(OPTIONS)[:3] == ["context", "query", "out"]
+    assert rows == list(OPTIONS)[4:]
+    assert list(OPTIONS)[:4] == ["context", "query", "out", "answer_type"]
 
 
 @pytest.mark.parametrize("name", OPTIONS)

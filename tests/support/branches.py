@@ -20,17 +20,35 @@ from typing import Any
 
 import psutil
 
+from rlm_kernel.branches.branch import Branch, Serve
 from rlm_kernel.branches.host import open_branch
 from rlm_kernel.branches.linux import descendants, kill_below
 from rlm_kernel.branches.process import ProcessBranch
+from rlm_kernel.branches.result import CellResult
 from rlm_kernel.errors import SubcallError
 from rlm_kernel.vocabulary.kit import Kit
 from support.leftovers import nothing_left
 
-__all__ = ["KINDS", "branch_of", "children_of", "no_calls", "nothing_escapes", "open_of", "printed", "processes_below"]
+__all__ = [
+    "EVERY_KIND",
+    "KINDS",
+    "answers_of",
+    "branch_of",
+    "children_of",
+    "no_calls",
+    "nothing_escapes",
+    "open_of",
+    "printed",
+    "processes_below",
+    "ran",
+    "session_of",
+]
 
 KINDS = ["fork", "spawn"]
 """The kinds of branches that every test of containment goes through."""
+
+EVERY_KIND = [*KINDS, "kernel:python3"]
+"""The kinds that a question can be asked on."""
 
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -51,6 +69,41 @@ async def branch_of(kind: str, namespace: dict[str, Any], context: Any = None) -
         yield branch
     finally:
         branch.close()
+
+
+@asynccontextmanager
+async def session_of(kind: str, kit: Kit, **namespace: Any) -> AsyncIterator[Branch]:
+    """Open a branch of any kind with a kit and variables, start it, and close it afterwards."""
+    branch = open_branch(namespace, kit, kind=kind, ship=list(namespace))
+    try:
+        await branch.start()
+        yield branch
+    finally:
+        branch.close()
+
+
+async def ran(branch: Branch, code: str, serve: Serve | None = None, timeout: float = 30) -> CellResult:
+    """Run a cell that must end well."""
+    result = await branch.run(code, timeout=timeout, serve=serve or no_calls)
+    assert result.outcome == "ok", result.error
+    return result
+
+
+async def answers_of(name: str, arguments: dict[str, Any]) -> Any:
+    """Answer a child's question, which is code, with what the code answers; sub-calls in capitals.
+
+    Raises:
+        SubcallError: the code raises, or answers nothing.
+
+    """
+    if name == "llm_query":
+        return [{"text": prompt.upper()} for prompt in arguments["prompts"]]
+    branch: Branch = arguments["branch"]
+    await branch.start()
+    result = await branch.run(arguments["prompt"], timeout=60, serve=answers_of)
+    if result.answer is None:
+        raise SubcallError(result.error["message"] if result.error else "no answer")
+    return {"text": result.answer.text, "value": result.answer.value, "exact": result.answer.exact}
 
 
 async def no_calls(name: str, arguments: Mapping[str, Any]) -> Any:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlm_kernel.branches.result import CellResult
-from rlm_kernel.engine import prompt
-from rlm_kernel.engine.describe import describe
+from rlm_kernel.engine import feedback, prompt
+from rlm_kernel.engine.describe import describe_all
+from rlm_kernel.engine.outputs import Outputs
 from rlm_kernel.models.offline import reply
 
 __all__ = ["Solved", "solve"]
@@ -50,7 +51,7 @@ def solve(question: str, context: object, *, alias: str = "df", turns: int = 6, 
     }
     messages = [
         {"role": "system", "content": prompt.SYSTEM},
-        {"role": "user", "content": prompt.opening(question, describe(context), alias)},
+        {"role": "user", "content": prompt.opening(question, describe_all([context], [alias]))},
     ]
     for turn in range(1, turns + 1):
         text = reply(messages)
@@ -60,7 +61,7 @@ def solve(question: str, context: object, *, alias: str = "df", turns: int = 6, 
         if answer["ready"]:
             solved.answer, solved.ready = answer["content"], True
             return solved
-        told = prompt.feedback([result], question, limit=4000, left=turns - turn)
+        told = feedback.message([feedback.told_of([result], Outputs(4000))], question, turns=turns - turn)
         messages += [{"role": "assistant", "content": text}, {"role": "user", "content": told}]
     return solved
 

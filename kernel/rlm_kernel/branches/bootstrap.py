@@ -2,32 +2,33 @@
 
 The text of this file is sent to the kernel and executed there before anything else. So it needs only the standard
 library and those files of ours that are sent with it (see `jupyter_sources`), whatever else the kernel has installed.
-The names mean what they mean in any branch, see `vocabulary`. What this side wants from the notebook's it asks
-for as `input()` does: by an `input_request`, whose prompt is `MARK` and a call in JSON.
+The names mean what they mean in any branch, see `vocabulary`. What this side wants from the notebook's it asks for on
+the `Line`.
 """
 
 from __future__ import annotations
 
-import builtins
-import json
 import os
 import sys
-import threading
 import traceback
 import types
 from contextlib import suppress
 from typing import Any
 
+from ..engine.describe import describe
 from ..engine.shaping import clip
+from ..vocabulary.calls import DoubledCalls
 from ..vocabulary.kit import Kit
-from ..vocabulary.session import SCAFFOLD_NAMES, Vocabulary
+from ..vocabulary.reach import Child
+from ..vocabulary.session import Vocabulary
+from ..vocabulary.table import FIXED_NAMES
 from .changes import Changes
+from .jupyter_line import Line, SubcallError
+from .jupyter_packing import pack, pieces
+from .luggage import connect, parts_of, stays_at_home, word_for
 from .touching import touched_names
 
-__all__ = ["HERE", "MARK", "Session", "SubcallError", "call"]
-
-MARK = "\x10rlm "
-"""How the prompt of an `input_request` begins that is a call, and no question to the user."""
+__all__ = ["HERE", "Session"]
 
 HERE = "<rlm-branch>"
 """The file name of the far side's own code; whatever is executed there and mentions it is ours, and no cell."""
@@ -35,26 +36,6 @@ HERE = "<rlm-branch>"
 _CELL = "<cell "
 _STREAM_LIMIT = 16 * 2**20
 _TRACEBACK_LIMIT = 20_000
-
-
-class SubcallError(RuntimeError):
-    """Raised inside a cell: the sub-call could not be answered."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return RuntimeError, self.args  # the notebook's process has no module of this name
-
-
-def call(name: str, **arguments: Any) -> Any:
-    """Ask the notebook's side, and return its reply; both are JSON.
-
-    Raises:
-        SubcallError: the reply is an error.
-
-    """
-    reply = json.loads(builtins.input(MARK + json.dumps({"name": name, "arguments": arguments})))
-    if "error" in reply:
-        raise SubcallError(reply["error"])
-    return reply["value"]
 
 
 class Session(Vocabulary):
@@ -65,6 +46,7 @@ class Session(Vocabulary):
 
     Attributes:
         before: the variables that the kernel came with.
+        line: to the notebook's side.
         shipped: the variables that were sent over, each as (value, fingerprint of then).
 
     """
@@ -73,8 +55,10 @@ class Session(Vocabulary):
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self.before = dict(namespace)
+        self.line = Line()
         super().__init__(namespace, Kit((None,)))
         self.shipped: dict[str, tuple[Any, str | None]] = {}
+        self._sent = 0
         self._cells = 1
         self._pid = os.getpid()
         self._changes = Changes(namespace, self.is_users, by_pages=False)
@@ -84,11 +68,16 @@ class Session(Vocabulary):
             self._shell.ask_exit = lambda: None  # the session does not end with a cell that says `exit`
             self._shell.compile.get_code_name = lambda raw, *_: HERE if HERE in raw else f"{_CELL}{self._cells}>"
 
+    @property
+    def fixed_names(self) -> set[str]:
+        """The variables that are the session's own: words, and the tools."""
+        return {*FIXED_NAMES, *self.kit.tools}
+
     def is_users(self, name: str, value: Any) -> bool:
         """Tell whether a variable is one of the user's, and not the kernel's, the session's, or a module."""
         return not (
             name.startswith("_")
-            or name in SCAFFOLD_NAMES
+            or name in self.fixed_names
             or self.before.get(name, self) is value
             or isinstance(value, types.ModuleType)
         )
@@ -98,11 +87,12 @@ class Session(Vocabulary):
         with suppress(Exception):  # a cell that cannot be transformed fails by itself when it runs
             code = self._shell.transform_cell(code)
         modules = {name for name, value in self.namespace.items() if isinstance(value, types.ModuleType)}
-        touched = sorted(touched_names(code) - modules - set(SCAFFOLD_NAMES))
+        touched = sorted(touched_names(code) - modules - self.fixed_names)
         self._changes.before(touched)
         for stream in self._streams.values():
             stream.left, stream.lost = _STREAM_LIMIT, 0
-        call("prepared", touched=touched)
+        self.begin_cell()
+        self.line.ask("prepared", touched=touched)
 
     def report(self, failed: bool) -> None:
         """Tell what the cell that just ended left behind; `failed`: it ended with an exception."""
@@ -110,20 +100,68 @@ class Session(Vocabulary):
         error = _describe_error(getattr(sys, "last_value", None)) if failed else None
         diff = self._changes.after().to_json()
         lost = {name: stream.lost for name, stream in self._streams.items()}
-        call("report", answer=self.describe_answer(), notes=self.repair(), diff=diff, error=error, lost=lost)
+        told = {"answer": self.describe_answer(), "notes": self.repair(), "allowance": self.allowance}
+        self.line.ask("report", **told, diff=diff, error=error, lost=lost)
 
-    # ----- sub-calls -----------------------------------------------------------------------------------------
+    # ----- calls ---------------------------------------------------------------------------------------------
 
-    def _rlm_query(self, prompt: str, context: Any = None) -> str:  # noqa: ARG002 (the names are what cells know)
-        """Refuse: a child is a copy of the running process, and this kind of process cannot be copied."""
-        raise SubcallError("rlm_query does not work in this kind of branch; use llm_query with the data in its prompt")
+    def equip(self, kit: Kit) -> None:
+        """Install the names for another question."""
+        super().equip(kit)
+        connect(kit, self.call)
+        if kit.repair_calls:
+            self._shell.ast_transformers.append(DoubledCalls())
 
-    def _ask(self, prompts: list[str], model: str | None, *, batched: bool) -> list[dict[str, str]]:
+    def call(self, name: str, /, **arguments: Any) -> Any:
+        """Ask the notebook's side, from any thread; return its reply.
+
+        Raises:
+            SubcallError: the reply is an error.
+
+        """
+        self._check_process()
+        return self.line.ask(name, **arguments)
+
+    def children(self, tasks: list[Child]) -> list[dict[str, Any]]:
+        """Have children answer, each in a kernel of its own, `kit.max_children` at once; return replies in order.
+
+        Of this session they get the context and the tools.
+
+        Raises:
+            SubcallError: a context cannot travel.
+
+        """
+        self._check_process()
+        sent: dict[tuple[int, int], dict[str, Any]] = {}
+        asked = []
+        for task in tasks:
+            key = id(task.kit.context), id(task.kit.answer_type)
+            if key not in sent:
+                sent[key] = self._send(task.kit)
+            question = {"prompt": task.prompt, "schema": task.schema, "max_iterations": task.max_iterations}
+            asked.append({**question, "card": self.describe(task.kit.context), "freight": sent[key]})
+        replies = self.line.ask_all("rlm_query", asked)
+        return [r["value"] if "value" in r else {"error": r["error"], "kind": "failed"} for r in replies]
+
+    def _send(self, kit: Kit) -> dict[str, Any]:
+        """Send a child's kit to the notebook's side, which does not look into it; return where it is there."""
+        parts = parts_of(kit)
+        body, reasons = pack(parts)
+        home = {name: stays_at_home(name, parts[name]) for name in reasons}
+        if stuck := next((name for name, doc in home.items() if doc is None), None):
+            raise SubcallError(f"{word_for(stuck)} cannot be sent to a child: {reasons[stuck]}")
+        self._sent += 1
+        for piece in pieces(body):
+            self.line.ask("piece", parcel=self._sent, data=piece)
+        return {"parcel": self._sent, "home": home}
+
+    def describe(self, value: Any) -> str:
+        """Return the card of a child's context."""
+        return describe(value, sample=self.kit.sample, redact=self.kit.redact)
+
+    def _check_process(self) -> None:
         if os.getpid() != self._pid:
-            raise SubcallError("sub-calls work in the session itself, not in a child process")
-        if threading.current_thread() is not threading.main_thread():
-            raise SubcallError("sub-calls work only in the cell's own thread here; llm_query_batched asks many at once")
-        return list(call("llm_query", prompts=prompts, model=model, batched=batched))
+            raise SubcallError("sub-calls work in the session itself and its threads, not in a child process")
 
 
 class _Limited:

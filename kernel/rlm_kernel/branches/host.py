@@ -51,13 +51,25 @@ def open_branch(
         if kit is None:
             raise BranchError("A cell of yours runs on a branch of this notebook.", "use branch=fork or branch=spawn")
         from .jupyter import JupyterBranch  # loads jupyter_client, which nothing else here needs
+        from .jupyter_freight import Packed
 
-        return JupyterBranch(kind.removeprefix(JUPYTER), {name: namespace[name] for name in ship}, kit, reason)
+        freight = Packed({name: namespace[name] for name in ship}, kit)
+        return JupyterBranch(kind.removeprefix(JUPYTER), freight, reason, kit.max_children)
     return open_spawned(Seed(namespace, kit), ship, reason, wish or Wish())
 
 
-def open_as_set(namespace: dict[str, Any], kit: Kit | None, settings: Settings) -> Branch:
-    """Open the branch that `settings` mean here and now; see `open_branch` and `preflight.check`."""
+def open_as_set(
+    namespace: dict[str, Any],
+    kit: Kit | None,
+    settings: Settings,
+    *,
+    threads: int | None = None,
+    seed: int | None = None,
+) -> Branch:
+    """Open the branch that `settings` mean here and now; see `open_branch` and `preflight.check`.
+
+    `threads` limits those of numeric libraries, `seed` is that of random numbers; see `inherited.defuse`.
+    """
     choice = check(settings.branch)
     branch = open_branch(
         namespace,
@@ -65,7 +77,7 @@ def open_as_set(namespace: dict[str, Any], kit: Kit | None, settings: Settings) 
         kind=choice.kind,
         reason=choice.reason,
         ship=[name.strip() for name in settings.ship.split(",") if name.strip()],
-        wish=Wish(address_space=settings.address_space),
+        wish=Wish(threads, seed, settings.address_space),
     )
     branch.memory_limit = settings.mem
     return branch

@@ -46,7 +46,7 @@ class Household:
     Args:
         wiring: this process's ends.
         wish: what runners may use.
-        seed: a first frame, with a descriptor, that the nanny needs before it can start runners.
+        seed: a first frame, with descriptors, that the nanny needs before it can start runners.
 
     Attributes:
         runner: the process that runs cells.
@@ -57,7 +57,7 @@ class Household:
 
     """
 
-    def __init__(self, wiring: Wiring, wish: Wish, seed: tuple[Frame, int] | None = None) -> None:
+    def __init__(self, wiring: Wiring, wish: Wish, seed: tuple[Frame, list[int]] | None = None) -> None:
         self._wiring = wiring
         self._wish = wish
         self._seed = seed
@@ -85,8 +85,7 @@ class Household:
         self.err.attach(loop)
         self._nanny = Link(self._wiring.nanny, self._wiring.pid, self._graves.note)
         if self._seed is not None:
-            frame, fd = self._seed
-            await self._nanny.send(frame, [fd])
+            await self._nanny.send(*self._seed)
         await self.start_runner()
 
     async def start_runner(self) -> None:
@@ -245,7 +244,8 @@ class Household:
         self.out.close()
         self.err.close()
         if self._seed is not None:
-            os.close(self._seed[1])
+            for fd in self._seed[1]:
+                os.close(fd)
 
 
 async def _within(link: Link) -> Frame:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from ..errors import BranchDied, BranchError, KeepError, ProtocolError, RLMError
+from ..errors import BranchDied, BranchError, KeepError, ProtocolError
 from ..trajectory.records import CellError, Outcome
-from ..vocabulary.kit import Kit
 from .branch import Branch, Serve
 from .clock import CellClock
-from .jupyter_cargo import KIT
+from .jupyter_calls import CellCalls, PlayedCalls
 from .jupyter_freight import Freight
 from .jupyter_output import CellOutput
-from .jupyter_process import Answer
 from .jupyter_session import JupyterSession
 from .keep import Parcel, Snapshot
 from .replay import Take, Tape
@@ -38,10 +37,9 @@ class JupyterBranch:
 
     Args:
         spec: the name of an installed kernelspec, of a Python kernel.
-        shipped: the variables that the session starts with, by name.
-        kit: what the question brings along. Both are packed here and now, so what happens to them later does not
-            reach the session.
+        freight: what the session starts with.
         reason: why this kind was chosen, in words.
+        children: how many children of one cell may be at work at once.
 
     Attributes:
         kind: `kernel:` and the kernelspec's name.
@@ -51,13 +49,14 @@ class JupyterBranch:
 
     """
 
-    def __init__(self, spec: str, shipped: dict[str, Any], kit: Kit, reason: str) -> None:
+    def __init__(self, spec: str, freight: Freight, reason: str, children: int) -> None:
         self.kind = f"kernel:{spec}"
         self.reason = reason
         self.snapshot = Snapshot({})
         self.memory_limit: int | None = None
         self._spec = spec
-        self._freight = Freight({**shipped, KIT: vars(kit)})
+        self._freight = freight
+        self._children = children
         self._session: JupyterSession | None = None
         self._listener: Callable[[str, str], object] = lambda *_: None
         self._output = CellOutput()
@@ -84,9 +83,9 @@ class JupyterBranch:
             asyncio.CancelledError: the caller was cancelled; the kernel has been killed.
 
         """
-        take = Take(code)
         try:
             notes = await self._recover()
+            take = self._tape.begin(code)
             result = await self._attempt(take, timeout, serve)
         except asyncio.CancelledError:
             self.kill()
@@ -105,7 +104,7 @@ class JupyterBranch:
 
     def update(self, update: Update) -> None:
         """Have the session changed just before the next cell; an update is never lost to a roll-back."""
-        raise NotImplementedError
+        self._tape.wait_for_next(update)
 
     def output_so_far(self) -> tuple[str, str]:
         """Return what the cell that was stopped had printed: (stdout, stderr)."""
@@ -117,10 +116,13 @@ class JupyterBranch:
         self._output = CellOutput(self._listener)
         outcome: Outcome
         try:
+            await self._alive().update(take.updates)
             take.touched = await self._alive().prepare(take.code)
             clock = CellClock(timeout)
-            async with clock.deadline:
-                report = await self._alive().perform(take.code, _recording(take, serve, clock), self._output)
+            calls = CellCalls(take, serve, clock, self._open_child, self._children)
+            with closing(calls):
+                async with clock.deadline:
+                    report = await self._alive().perform(take.code, calls, self._output)
             return self._finished(report, loop.time() - started)
         except TimeoutError:
             outcome, message = "timeout", f"it ran longer than {timeout:g} s"
@@ -130,6 +132,7 @@ class JupyterBranch:
             outcome, message = "died", "it broke the session's own part of the kernel"
         seconds = loop.time() - started
         stdout, stderr = self.output_so_far()
+        self._tape.undo(take)
         notes = await self._roll_back([])
         return CellResult(
             outcome=outcome,
@@ -156,7 +159,11 @@ class JupyterBranch:
             answer=GivenAnswer(**given) if given else None,
             diff=report["diff"],
             notes=report["notes"],
+            allowance=report["allowance"],
         )
+
+    def _open_child(self, freight: Freight) -> JupyterBranch:
+        return JupyterBranch(self._spec, freight, "asked by a cell on such a kernel", self._children)
 
     # ----- going back ----------------------------------------------------------------------------------------
 
@@ -172,7 +179,9 @@ class JupyterBranch:
         """If the kernel died since the last cell, go back to before that cell; return notes on what was lost."""
         if not self._alive().death or not self._tape.takes:
             return []
-        return await self._roll_back([_lost(self._tape.takes.pop(), "the kernel died after its cell")])
+        last = self._tape.takes[-1]
+        self._tape.drop(last)
+        return await self._roll_back([_lost(last, "the kernel died after its cell")])
 
     async def _roll_back(self, notes: list[str]) -> list[str]:
         """Begin anew and run the good cells again; return `notes` and one for each that was not the same this time."""
@@ -185,7 +194,7 @@ class JupyterBranch:
             fatal = await self._replay(changed)
             if fatal is None:
                 return notes + changed
-            self._tape.takes = [take for take in self._tape.takes if take is not fatal]
+            self._tape.drop(fatal)
             notes.append(_lost(fatal, "its cell did not end when it was run again"))
 
     async def _replay(self, changed: list[str]) -> Take | None:
@@ -194,8 +203,9 @@ class JupyterBranch:
             played = take.copy()
             try:
                 async with asyncio.timeout(_AGAIN_LIMIT):
+                    await self._alive().update(take.updates)
                     await self._alive().prepare(take.code)
-                    report = await self._alive().perform(take.code, _playing(played), CellOutput())
+                    report = await self._alive().perform(take.code, PlayedCalls(played), CellOutput())
             except (TimeoutError, BranchDied, ProtocolError):
                 return take
             if report["outcome"] != take.outcome:
@@ -262,30 +272,6 @@ class JupyterBranch:
 
         """
         raise BranchError(f"Earlier states cannot be visited on a Jupyter kernel (asked for {label}).")
-
-
-def _recording(take: Take, serve: Serve, clock: CellClock) -> Answer:
-    """Answer calls with what `serve` says, outside the cell's time, and put them down in `take`."""
-
-    async def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        with clock.paused():
-            try:
-                reply = {"value": await serve(name, arguments)}
-            except RLMError as error:
-                reply = {"error": str(error)}
-        take.calls.append((name, arguments, reply))
-        return reply
-
-    return answer
-
-
-def _playing(take: Take) -> Answer:
-    """Answer calls with what they were answered before."""
-
-    async def answer(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        return take.reply_to(name, arguments)
-
-    return answer
 
 
 def _lost(take: Take, why: str) -> str:

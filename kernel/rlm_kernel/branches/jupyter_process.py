@@ -30,7 +30,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 
 from ..errors import BranchDied, BranchError
-from .bootstrap import MARK
+from .jupyter_line import MARK
 from .jupyter_output import CellOutput
 
 __all__ = ["Answer", "KernelProcess"]
@@ -131,9 +131,10 @@ class KernelProcess:
         except TimeoutError:
             pass
         finally:
-            for call in calls:
-                call.cancel()
+            open_calls = [call for call in calls if call.cancel()]
             await asyncio.gather(*calls, return_exceptions=True)
+            if open_calls:
+                self._client.input(_END_OF_FILE)
         assert reply is not None
         return reply
 
@@ -179,20 +180,24 @@ class KernelProcess:
 
     async def _next(self, request: str) -> tuple[str, dict[str, Any]]:
         """Return the next message that belongs to `request`, and its channel."""
+        assert self._client is not None
         while True:
             channel, message = await self._messages.get()
             if channel == _DEATH:
                 raise BranchDied(self.death)
             if message["parent_header"].get("msg_id") == request:
                 return channel, message
+            if channel == "stdin":
+                self._client.input(_END_OF_FILE)  # a thread that has outlived its cell would keep the line for ever
 
     async def _answer(self, prompt: str, answer: Answer) -> None:
         assert self._client is not None
         if not prompt.startswith(MARK):
             self._client.input(_END_OF_FILE)  # nobody sits at a branch: `input()` raises EOFError
             return
-        call = json.loads(prompt.removeprefix(MARK))
-        self._client.input(json.dumps(await answer(call["name"], call["arguments"])))
+        calls = json.loads(prompt.removeprefix(MARK))
+        replies = await asyncio.gather(*(answer(call["name"], call["arguments"]) for call in calls))
+        self._client.input(json.dumps(replies))
 
 
 def _how(status: int) -> str:

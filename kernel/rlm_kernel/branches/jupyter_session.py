@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import BranchDied, ProtocolError
 from .bootstrap import HERE
-from .jupyter_cargo import PIECE
 from .jupyter_output import CellOutput
+from .jupyter_packing import PIECE
 from .jupyter_process import Answer, KernelProcess
-from .jupyter_sources import far_side
+from .jupyter_sources import PACKAGE, far_side
 from .keep import Parcel
+from .result import Update
+from .updates import to_bytes
 
 __all__ = ["JupyterSession"]
 
@@ -30,14 +33,16 @@ def _rlm_boot(modules, file):
     package = sys.modules["_rlm"] = types.ModuleType("_rlm")
     package.__path__ = []
     for name, source in modules.items():
-        module = sys.modules["_rlm." + name] = types.ModuleType("_rlm." + name)
-        module.__package__ = module.__name__.rpartition(".")[0]
+        path = "_rlm." + name.removesuffix({package!r})
+        module = sys.modules.setdefault(path, types.ModuleType(path))
+        module.__package__ = ("_rlm." + name).rpartition(".")[0]
         sys.modules.setdefault(module.__package__, types.ModuleType(module.__package__)).__path__ = []
         exec(compile(source, file, "exec"), vars(module))
     del globals()["_rlm_boot"]
     session = sys.modules["_rlm.branches.bootstrap"].Session(globals())
     cargo = sys.modules["_rlm.branches.jupyter_cargo"]
-    commands = {{name: functools.partial(getattr(cargo, name), session) for name in ("keep", "load", "variables")}}
+    names = ("keep", "load", "update", "variables")
+    commands = {{name: functools.partial(getattr(cargo, name), session) for name in names}}
     vars(package).update(commands, prepare=session.prepare, report=session.report)
 _rlm_boot({modules!r}, {file!r})
 """
@@ -69,23 +74,28 @@ class JupyterSession:
         """
         await self._process.start()
         try:
-            await self._execute(_BOOT.format(modules=far_side(), file=HERE), _nothing)
+            await self._execute(_BOOT.format(modules=far_side(), file=HERE, package=PACKAGE), _nothing)
         except ProtocolError as error:
             raise BranchDied(f"A branch needs a Python kernel, and this one says: {error.message}") from None
 
-    async def load(self, freight: Parcel) -> None:
+    async def load(self, freight: Parcel, home: dict[str, str], *, trial: bool = False) -> None:
         """Send values over and make them the session's; the parcel can be sent again.
+
+        `home` are the tools that stay here, and their documentation. After a `trial` the session is as it was.
 
         Raises:
             ProtocolError: the kernel cannot load them; the message says why.
 
         """
-
-        async def fetch(_: str, arguments: dict[str, Any]) -> dict[str, Any]:
-            return {"value": base64.b64encode(os.pread(freight.fd, PIECE, arguments["offset"])).decode("ascii")}
-
         size = os.fstat(freight.fd).st_size
-        await self._command(f"load({freight.pickle_size}, {freight.buffers}, {size})", fetch)
+        told = f"{freight.pickle_size}, {freight.buffers}, {size}, {home!r}, trial={trial}"
+        await self._command(f"load({told})", _giving(lambda offset: os.pread(freight.fd, PIECE, offset)))
+
+    async def update(self, updates: list[Update]) -> None:
+        """Change the session before a cell."""
+        if updates:
+            data = to_bytes(updates)
+            await self._command(f"update({len(data)})", _giving(lambda offset: data[offset : offset + PIECE]))
 
     async def prepare(self, code: str) -> list[str]:
         """Return the variables that a cell may change, sorted; to be called before each cell."""
@@ -162,6 +172,15 @@ class JupyterSession:
             raise ProtocolError(f"The kernel did not answer within {_LIMIT:g} s") from None
         if reply["status"] != "ok":
             raise ProtocolError(f"{reply['ename']}: {reply['evalue']}")
+
+
+def _giving(read: Callable[[int], bytes]) -> Answer:
+    """Answer calls for a piece of something that is too long for one message."""
+
+    async def answer(_: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"value": base64.b64encode(read(arguments["offset"])).decode("ascii")}
+
+    return answer
 
 
 async def _nothing(name: str, _: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["far_side"]
+__all__ = ["PACKAGE", "far_side"]
+
+PACKAGE = ".__init__"
+"""How the name of a module ends that is a package."""
 
 _ENTRY = "branches.jupyter_cargo"
 
@@ -20,10 +24,23 @@ def far_side() -> dict[str, str]:
 
 
 def _collect(name: str, sources: dict[str, str]) -> None:
+    home = files(__package__.partition(".")[0])
+    if home.joinpath(name.replace(".", "/")).is_dir():
+        name += PACKAGE
     if name in sources:
         return
-    source = files(__package__.partition(".")[0]).joinpath(f"{name.replace('.', '/')}.py").read_text("utf-8")
+    source = home.joinpath(f"{name.replace('.', '/')}.py").read_text("utf-8")
     for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom) and node.level:
-            _collect(".".join([*name.split(".")[: -node.level], node.module or ""]), sources)
+            for wanted in _modules(name, node):
+                _collect(wanted, sources)
     sources[name] = source
+
+
+def _modules(name: str, node: ast.ImportFrom) -> Iterator[str]:
+    """Yield the modules that a relative import in the module `name` is about."""
+    folder = name.split(".")[: -node.level]
+    if node.module:
+        yield ".".join([*folder, node.module])
+    else:
+        yield from (".".join([*folder, alias.name]) for alias in node.names)

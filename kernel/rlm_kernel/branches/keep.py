@@ -94,6 +94,11 @@ class Snapshot:
         """Return the fingerprint of the object that the name stands for."""
         return fingerprint(self.object_of(pid))
 
+    def agrees(self, name: str, fingerprint: str | None) -> bool:
+        """Tell whether the object that the name stands for has, for certain, this fingerprint."""
+        mine = self.fingerprint_of(name)
+        return mine is not None and mine == fingerprint
+
     def removed_from(self, namespace: Mapping[str, Any]) -> list[str]:
         """Return the variables that were bound then and are not bound in `namespace`, sorted."""
         return sorted(name for name in self.values.keys() - namespace.keys() if name.isidentifier())
@@ -124,12 +129,18 @@ class Parcel:
 
 
 def pack(
-    wanted: Mapping[str, Any], snapshot: Snapshot, unchanged: Callable[[str], bool], removed: Iterable[str] = ()
+    wanted: Mapping[str, Any],
+    snapshot: Snapshot,
+    unchanged: Callable[[str], bool],
+    removed: Iterable[str] = (),
+    *,
+    recurse: bool = False,
 ) -> Parcel:
     """Pack the variables `wanted`; those that cannot travel are refused one by one, with the reason.
 
     `unchanged(name)` tells whether what `name` stands for in the snapshot is still what the notebook has. What is
     packed has been unpacked once here already, so that a value which cannot be read back is refused and not lost.
+    With `recurse` functions take along what they use of their globals, instead of finding others at the other end.
 
     Raises:
         KeepError: the memory file cannot be written.
@@ -138,15 +149,15 @@ def pack(
     refused = [_refused(name, value, reason) for name, value in wanted.items() if (reason := refusal(value))]
     allowed = {name: value for name, value in wanted.items() if not refusal(value)}
     try:
-        body, buffers = dump(allowed, snapshot, unchanged)
+        body, buffers = dump(allowed, snapshot, unchanged, recurse=recurse)
     except KeepError:
         for name, value in list(allowed.items()):
             try:
-                dump({name: value}, snapshot, unchanged)
+                dump({name: value}, snapshot, unchanged, recurse=recurse)
             except KeepError as error:
                 del allowed[name]
                 refused.append(_refused(name, value, error.message))
-        body, buffers = dump(allowed, snapshot, unchanged)
+        body, buffers = dump(allowed, snapshot, unchanged, recurse=recurse)
     try:
         fd, places = _into_memory_file(body, [buffer.raw() for buffer in buffers])
     except OSError as error:

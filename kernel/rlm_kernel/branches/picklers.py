@@ -34,9 +34,11 @@ _LONG = 1_000
 
 
 def dump(
-    values: Mapping[str, Any], snapshot: Snapshot, unchanged: Callable[[str], bool]
+    values: Mapping[str, Any], snapshot: Snapshot, unchanged: Callable[[str], bool], *, recurse: bool = False
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Return the pickle of `values` and its buffers, after reading it back once.
+
+    With `recurse` functions of the session take along what they use of their globals.
 
     Raises:
         KeepError: something in it cannot travel; the message is the reason, with the path to it where that is known.
@@ -48,7 +50,7 @@ def dump(
         raise
     except Exception:  # noqa: BLE001 (any object's own reduction may fail in any way)
         try:
-            return _dump_with(_CodePickler, values, snapshot, unchanged)
+            return _dump_with(_RecursivePickler if recurse else _CodePickler, values, snapshot, unchanged)
         except KeepError:
             raise
         except Exception as error:
@@ -146,6 +148,14 @@ class _CodePickler(_Rules, dill.Pickler):  # type: ignore[misc]  # dill has no t
         if isinstance(obj, enum.EnumType) and obj.__module__ == "__main__":
             return _new_enum, (type(obj), obj.__name__, obj.__bases__, _body_of(obj))
         return NotImplemented
+
+
+class _RecursivePickler(_CodePickler):
+    """dill, told to pickle of a function's globals what the function uses."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._recurse = True
 
 
 def _body_of(kind: Any) -> dict[str, Any]:

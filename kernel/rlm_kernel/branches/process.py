@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import fields
 
-from ..errors import BranchDied, KeepError, ProtocolError, RLMError
+from ..errors import BranchDied, KeepError, ProtocolError
 from ..trajectory.records import CellError, Outcome
 from .branch import Serve
 from .clock import CellClock
@@ -21,7 +21,7 @@ from .household import START_LIMIT, Household, Wish
 from .keep import Parcel, Snapshot
 from .link import GONE, Link
 from .protocol import Frame
-from .replay import Take, Tape, play
+from .replay import Take, Tape, play, send_updates
 from .result import CellResult, GivenAnswer, Update
 from .watchdog import MemoryWatch
 from .wiring import Wiring
@@ -30,6 +30,8 @@ __all__ = ["ProcessBranch"]
 
 _KEEP_LIMIT = 120.0
 _WATCH_EVERY = 0.05
+_TOLD = ("outcome", "seconds", "value_text", "displays", "error", "diff", "notes", "allowance")
+"""What a `result` frame says as a `CellResult` does."""
 
 
 class ProcessBranch:
@@ -55,7 +57,7 @@ class ProcessBranch:
         snapshot: Snapshot,
         reason: str,
         wish: Wish | None = None,
-        seed: tuple[Frame, int] | None = None,
+        seed: tuple[Frame, list[int]] | None = None,
     ) -> None:
         self.kind = kind
         self.reason = reason
@@ -85,7 +87,7 @@ class ProcessBranch:
 
         """
         started = asyncio.get_running_loop().time()
-        take = Take(code)
+        take = self._tape.begin(code)
         try:
             outcome, message = await self._try(take, timeout, serve)
             if isinstance(message, CellResult):
@@ -95,6 +97,8 @@ class ProcessBranch:
             raise
         frozen = await self._home.roll_back()
         stdout, stderr = self.output_so_far()
+        if not (frozen and take.begun):  # else the checkpoint, forked after them, has the cell's updates
+            self._tape.undo(take)
         poison = None if take.begun else self._tape.drop_poison()
         notes = await self._restore(frozen=frozen, whole=take.begun or poison is not None)
         if poison is not None:
@@ -112,7 +116,7 @@ class ProcessBranch:
 
     def update(self, update: Update) -> None:
         """Have the session changed just before the next cell; an update is never lost to a roll-back."""
-        raise NotImplementedError
+        self._tape.wait_for_next(update)
 
     def output_so_far(self) -> tuple[str, str]:
         """Return what the cell that was stopped had printed: (stdout, stderr)."""
@@ -142,6 +146,7 @@ class ProcessBranch:
     async def _result_of(self, take: Take, timeout: float, serve: Serve) -> Frame:
         """Return the cell's result frame, `GONE` if the runner died, or `breach` if it used too much memory."""
         runner = self._alive()
+        await send_updates(take.updates, runner)
         await runner.send({"op": "run", "code": take.code, "checkpoint": True})
         async with asyncio.timeout(START_LIMIT):
             if (frame := await runner.receive()) is GONE:
@@ -168,25 +173,20 @@ class ProcessBranch:
         runner.inject({"op": "breach", "reason": reason})
 
     async def _answer(self, runner: Link, frame: Frame, take: Take, serve: Serve, clock: CellClock) -> None:
-        name, asked = frame["name"], frame["arguments"]
+        asked = frame["arguments"]
         nanny = asked.pop("nanny", None)
-        arguments = dict(asked)
-        with clock.paused():
-            if frame["fds"]:
-                wiring = Wiring.from_descriptors(frame["fds"], nanny)
-                arguments["branch"] = ProcessBranch("child", wiring, Snapshot({}), "forked from a cell", self._wish)
-            try:
-                reply = {"value": await serve(name, arguments)}
-            except RLMError as error:
-                reply = {"error": str(error)}
-            except asyncio.CancelledError:
-                runner.turn_down({**frame, "fds": []})
-                raise
-            finally:
-                if "branch" in arguments:
-                    arguments["branch"].close()
-            take.calls.append((name, asked, reply))
-            await runner.reply(frame, reply)
+        more = {}
+        if frame["fds"]:
+            wiring = Wiring.from_descriptors(frame["fds"], nanny)
+            more["branch"] = self._offspring("child", wiring, Snapshot({}), "forked from a cell")
+        try:
+            await runner.reply(frame, await take.answer(frame["name"], asked, serve, clock, **more))
+        except asyncio.CancelledError:
+            runner.turn_down({**frame, "fds": []})
+            raise
+        finally:
+            for branch in more.values():
+                branch.close()
 
     def _finished(self, frame: Frame) -> CellResult:
         if frame["op"] != "result" or frame["outcome"] not in ("ok", "error"):
@@ -194,16 +194,10 @@ class ProcessBranch:
         given = frame["answer"]
         lost_out, lost_err = frame["lost"]
         return CellResult(
-            outcome=frame["outcome"],
-            seconds=frame["seconds"],
             stdout=self._home.out.take(lost_out),
             stderr=self._home.err.take(lost_err),
-            value_text=frame["value_text"],
-            displays=frame["displays"],
-            error=frame["error"],
             answer=GivenAnswer(**given) if given else None,
-            diff=frame["diff"],
-            notes=frame["notes"],
+            **{name: frame[name] for name in _TOLD},
         )
 
     # ----- going back ----------------------------------------------------------------------------------------
@@ -220,6 +214,8 @@ class ProcessBranch:
         notes = []
         for take in lost:
             take.played = True
+            if not frozen:
+                await send_updates(take.updates, self._alive())
             if await play(take.copy(), self._alive()) != take.outcome:
                 names = f" ({', '.join(take.touched)})" if take.touched else ""
                 notes.append(f"Note: an earlier cell ended differently when it was played again{names}.")
@@ -257,7 +253,13 @@ class ProcessBranch:
             BranchDied: the checkpoint is gone.
 
         """
-        return ProcessBranch("visit", await self._home.visit(label), self.snapshot, "forked from a checkpoint")
+        return self._offspring("visit", await self._home.visit(label), self.snapshot, "forked from a checkpoint")
+
+    def _offspring(self, kind: str, wiring: Wiring, snapshot: Snapshot, reason: str) -> ProcessBranch:
+        """Return a branch that was forked from one of this one's processes, under the same limits."""
+        branch = ProcessBranch(kind, wiring, snapshot, reason, self._wish)
+        branch.memory_limit = self.memory_limit
+        return branch
 
     async def variables(self) -> list[dict[str, str]]:
         """Return the session's variables: name, type, one line about the value (`preview`), and a `card` of it."""
@@ -282,17 +284,13 @@ class ProcessBranch:
             async with asyncio.timeout(_KEEP_LIMIT):
                 while (frame := await runner.receive(calls=True))["op"] == "rpc":
                     if frame["name"] == "unchanged":
-                        await runner.send({"op": "reply", "id": frame["id"], "value": self._is_unchanged(frame)})
+                        same = self.snapshot.agrees(**frame["arguments"])
+                        await runner.send({"op": "reply", "id": frame["id"], "value": same})
                     else:
                         runner.turn_down(frame)
         if frame["op"] != "kept":
             raise KeepError("The variables could not be packed.", "keep fewer of them: keep=name1,name2")
         return Parcel(frame["fds"][0], **{f.name: frame[f.name] for f in fields(Parcel) if f.name != "fd"})
-
-    def _is_unchanged(self, frame: Frame) -> bool:
-        asked = frame["arguments"]
-        mine = self.snapshot.fingerprint_of(asked["name"])
-        return mine is not None and bool(mine == asked["fingerprint"])
 
     def kill(self) -> None:
         """Kill everything that runs in the branch, at once; the nanny and parked checkpoints stay."""

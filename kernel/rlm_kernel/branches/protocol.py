@@ -2,7 +2,7 @@
 
     kernel → nanny        runner (+ its socket)
     nanny  → kernel       exit (pid, wait status)
-    kernel → runner       run · park · variables · keep · reply                  (`reply` answers an `rpc`)
+    kernel → runner       update (+ memory file) · run · park · variables · keep · reply     (`reply` answers an `rpc`)
     runner → kernel       ready · checkpoint (+ its socket) · rpc · result · variables · kept (+ memory file)
     kernel → checkpoint   resume · branch (+ a nanny's ends) · adopt (+ the nanny's socket)
 
@@ -19,7 +19,7 @@ import struct
 import threading
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -133,10 +133,14 @@ class Channel:
 
     def command(self) -> Frame:
         """Wait for the kernel's next command."""
-        return self._receive("command")
+        return self._receive(["command"])[1]
 
-    def ask(self, name: str, /, *, give: Sequence[int] = (), **arguments: Any) -> Frame:
-        """Send an `rpc`, give the descriptors away with it, and wait for its `reply`; safe from several threads."""
+    def ask(self, name: str, /, **arguments: Any) -> Frame:
+        """Send an `rpc` and wait for its `reply`; safe from several threads."""
+        return self.reply_to_any([self.post(name, **arguments)])[1]
+
+    def post(self, name: str, /, *, give: Sequence[int] = (), **arguments: Any) -> str:
+        """Send an `rpc`, give the descriptors away with it, and return the key of its reply without waiting."""
         with self._sending:
             self._asked += 1
             key = str(self._asked)
@@ -145,19 +149,23 @@ class Channel:
         finally:
             for fd in give:
                 os.close(fd)
-        return self._receive(key)
+        return key
+
+    def reply_to_any(self, keys: Collection[str]) -> tuple[str, Frame]:
+        """Wait for the first `reply` to any of the posted calls; return it with its key."""
+        return self._receive(keys)
 
     def close(self) -> None:
         """Close this end."""
         self._sock.close()
 
-    def _receive(self, key: str) -> Frame:
+    def _receive(self, keys: Collection[str]) -> tuple[str, Frame]:
         while True:
             with self._arrival:
-                while self._somebody_reads and key not in self._mail:
+                while (key := next((k for k in keys if k in self._mail), None)) is None and self._somebody_reads:
                     self._arrival.wait()
-                if key in self._mail:
-                    return self._take(key)
+                if key is not None:
+                    return key, self._take(key)
                 self._somebody_reads = True
             try:
                 frame = self._read_one()

@@ -26,6 +26,7 @@ from .nanny import live_as_nanny
 from .openmp import pause_openmp
 from .protocol import Channel, Frame
 from .session import Seed, Session
+from .updates import from_file
 from .watchdog import limit_address_space
 from .wiring import FarEnds, lay_wires
 
@@ -67,6 +68,8 @@ class _Runner:
 
     def _obey(self, frame: Frame) -> None:
         match frame["op"]:
+            case "update":
+                self._session.update(from_file(frame["fds"][0]))
             case "run":
                 freeze = frame["checkpoint"] and not _has_lost_pools()
                 touched = self._session.prepare(frame["code"], frozen=freeze)
@@ -160,12 +163,11 @@ class _Runner:
         """Fork a branch of this process for `rlm_query`; return the nanny's pid and the kernel's ends."""
         near, far = lay_wires()
         runner = os.getpid()
-        seed = Seed(self._session.namespace, kit)
         pid = self._fork()
         if pid == 0:
             self._channel.close()
             scrub_descriptors(far.descriptors)
-            live_as_nanny(runner, far, partial(live_as_runner, seed=lambda: seed))
+            live_as_nanny(runner, far, partial(live_as_runner, seed=lambda: self._session.bequeath(kit)))
         far.close()
         return pid, near.release()
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ..engine.describe import describe
 from ..errors import SubcallError
 from ..vocabulary.kit import Kit
-from ..vocabulary.session import Vocabulary
-from .protocol import Channel
+from ..vocabulary.session import Child, Vocabulary
+from .luggage import connect
+from .protocol import Channel, Frame
 
 __all__ = ["OpenChild", "Scaffold"]
 
@@ -36,6 +38,7 @@ class Scaffold(Vocabulary):
         self, namespace: dict[str, Any], kit: Kit, channel: Callable[[], Channel], open_child: OpenChild
     ) -> None:
         super().__init__(namespace, kit)
+        connect(kit, self.call)
         self._channel = channel
         self._open_child = open_child
         self._pid = os.getpid()
@@ -44,28 +47,61 @@ class Scaffold(Vocabulary):
         """Note that this process goes on as the branch (a checkpoint was resumed)."""
         self._pid = os.getpid()
 
-    def _ask(self, prompts: list[str], model: str | None, *, batched: bool) -> list[dict[str, str]]:
+    def call(self, name: str, /, **arguments: Any) -> Any:
+        """Ask the notebook's side, from any thread; return its reply.
+
+        Raises:
+            SubcallError: the reply is an error.
+
+        """
         self._check_process()
-        reply = self._channel().ask("llm_query", prompts=prompts, model=model, batched=batched)
+        reply = self._channel().ask(name, **arguments)
         if "error" in reply:
             raise SubcallError(reply["error"])
-        return list(reply["value"])
+        return reply["value"]
 
-    def _rlm_query(self, prompt: str, context: Any = None) -> str:
-        """Give a question about `context` (this session's own by default) to a child; return its answer as text."""
+    def children(self, tasks: list[Child]) -> list[dict[str, Any]]:
+        """Fork a branch of this moment for each task and have the kernel run a child there; return replies in order.
+
+        At most `kit.max_children` are at work at once. A child that fails, or cannot be forked, is an `error` in its
+        place.
+
+        Raises:
+            SubcallError: this is not the cell's own thread: a fork of another would have lost the cell's.
+
+        """
         self._check_process()
         if threading.current_thread() is not threading.main_thread():
             raise SubcallError("rlm_query works only in the cell's own thread; llm_query works in any")
-        if not isinstance(prompt, str):
-            raise TypeError(f"a question is text, not {type(prompt).__qualname__}")
-        value = self.kit.context if context is None else context
-        card = describe(value)
-        pid, fds = self._open_child(self.kit.child(value))
-        reply = self._channel().ask("rlm_query", give=fds, nanny=pid, prompt=prompt, card=card)
-        if "error" in reply:
-            raise SubcallError(reply["error"])
-        return str(reply["value"])
+        channel = self._channel()
+        replies: list[dict[str, Any]] = [{} for _ in tasks]
+        waiting, at_work = deque(enumerate(tasks)), dict[str, int]()
+        while waiting or at_work:
+            while waiting and len(at_work) < self.kit.max_children:
+                place, task = waiting.popleft()
+                try:
+                    at_work[self._begin(channel, task)] = place
+                except OSError as error:
+                    replies[place] = _failed(f"the system refused a new process: {error.strerror}")
+            if at_work:
+                key, reply = channel.reply_to_any(at_work)
+                replies[at_work.pop(key)] = _failed(reply["error"]) if "error" in reply else reply["value"]
+        return replies
+
+    def _begin(self, channel: Channel, task: Child) -> str:
+        card = self.describe(task.kit.context)
+        pid, fds = self._open_child(task.kit)
+        asked: Frame = {"prompt": task.prompt, "schema": task.schema, "max_iterations": task.max_iterations}
+        return channel.post("rlm_query", give=fds, nanny=pid, card=card, **asked)
+
+    def describe(self, value: Any) -> str:
+        """Return the card of a child's context."""
+        return describe(value, sample=self.kit.sample, redact=self.kit.redact)
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise SubcallError("sub-calls work in the session itself and its threads, not in a child process")
+
+
+def _failed(error: str) -> dict[str, Any]:
+    return {"error": error, "kind": "failed"}

@@ -11,22 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.describe import describe
+from ..vocabulary.calls import DoubledCalls
 from ..vocabulary.kit import Kit
-from ..vocabulary.session import SCAFFOLD_NAMES
+from ..vocabulary.table import FIXED_NAMES
 from .capture import Displays, cell_error, redirect_streams, replace_display
 from .changes import Changes
 from .hygiene import reset_asyncio, reset_history, reset_input, reset_logging, reset_signals, signals_for_a_cell
 from .keep import ANSWER, Parcel, Snapshot, pack, preview
+from .luggage import CONTEXT
 from .protocol import Channel, Frame
 from .scaffold import OpenChild, Scaffold
 from .shell import FILE_PREFIX, branch_shell
 from .touching import mentioned_names, touched_names
 
-__all__ = ["CONTEXT", "Seed", "Session"]
-
-CONTEXT = "\0context"
-"""How contexts are called, with a number, among the values that both sides of a branch have; no variable can be."""
-
+__all__ = ["Seed", "Session"]
 
 _CARD_LIMIT = 1_000
 
@@ -77,11 +75,20 @@ class Session:
         self._scaffold: Scaffold | None = None
         if seed.kit is not None:
             self._scaffold = Scaffold(seed.namespace, seed.kit, lambda: self.channel, open_child)
+            if seed.kit.repair_calls:
+                self._shell.ast_transformers.append(DoubledCalls())
 
     @property
     def namespace(self) -> dict[str, Any]:
         """The session's variables."""
         return self._namespace
+
+    def bequeath(self, kit: Kit) -> Seed:
+        """Return what a child's session starts from: this one's variables, without the tools, which the kit brings."""
+        if self._scaffold is not None:
+            for name in self._scaffold.kit.tools:
+                self._namespace.pop(name, None)
+        return Seed(self._namespace, kit)
 
     def resume(self, channel: Channel, pipes: tuple[int, int]) -> None:
         """Go on in another process than before, with a channel, and perhaps pipes, of its own.
@@ -98,6 +105,12 @@ class Session:
         self._streams = (sys.stdout, sys.stderr)
 
     # ----- cells ---------------------------------------------------------------------------------------------
+
+    def update(self, updates: list[dict[str, Any]]) -> None:
+        """Change the session before a cell; see `Vocabulary.update`."""
+        for update in updates:
+            if self._scaffold is not None:
+                self._scaffold.update(**update)
 
     def prepare(self, code: str, *, frozen: bool) -> list[str]:
         """Get ready for a cell; return the variables that it may change, sorted.
@@ -120,6 +133,8 @@ class Session:
         for writer in self._writers:
             writer.reset()
         self._hook.code = code
+        if self._scaffold is not None:
+            self._scaffold.begin_cell()
         started = time.monotonic()
         with signals_for_a_cell():
             outcome = self._shell.run_cell(code, store_history=False)
@@ -134,6 +149,7 @@ class Session:
             "displays": self._displays.bundles,
             "answer": self._scaffold.describe_answer() if self._scaffold else None,
             "notes": self._scaffold.repair() if self._scaffold else [],
+            "allowance": self._scaffold.allowance if self._scaffold else 0,
             "diff": self._changes.after().to_json(),
             "lost": self._flush(),
         }
@@ -176,7 +192,7 @@ class Session:
 
     @property
     def _scaffold_names(self) -> set[str]:
-        return set(SCAFFOLD_NAMES) if self._scaffold else set()
+        return {*FIXED_NAMES, *self._scaffold.kit.tools} if self._scaffold else set()
 
     def _is_users(self, name: str, value: Any) -> bool:
         hidden: Mapping[str, Any] = self._shell.user_ns_hidden

@@ -1,8 +1,9 @@
 """A branch in a fresh Python: for when this process cannot be forked.
 
 The context and the names the user lists travel there in one pickle, with big buffers in shared memory that both sides
-map; everything else is as in a forked branch, checkpoints included: the fresh process becomes a nanny, and its runners
-unpack the pickle, so that the nanny itself never holds what cannot be forked.
+map, and what else the question brings along in another, whose functions take along what they use of their globals.
+Everything else is as in a forked branch, checkpoints included: the fresh process becomes a nanny, and its runners
+unpack the pickles, so that the nanny itself never holds what cannot be forked.
 
     kernel ──exec── nanny ──fork── runner ──fork── checkpoint (asleep)
 """
@@ -16,25 +17,23 @@ import socket
 import sys
 import types
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
+from typing import Any
 
 from ..errors import BranchError
-from ..vocabulary.kit import Kit
 from .household import Wish
 from .keep import Parcel, Snapshot, pack, unpack
+from .luggage import parts_of, put_together, stays_at_home, word_for
 from .nanny import live_as_nanny
 from .process import ProcessBranch
 from .protocol import Decoder, Frame
 from .runner import live_as_runner
-from .session import CONTEXT, Seed
+from .session import Seed
 from .wiring import FarEnds, lay_wires
 
 __all__ = ["open_spawned"]
 
-_KIT = "\0kit"
-_WORDS = {CONTEXT[:2]: "the context", _KIT[:2]: "what the question brings along"}
-_TELLING = 2
 _OUT_OF_THE_WAY = 100
 _FIRST = 3
 _PRELOADED = ("numpy", "pandas")
@@ -50,22 +49,39 @@ def open_spawned(given: Seed, ship: Iterable[str], reason: str, wish: Wish) -> P
     """
     namespace = given.namespace
     values = given.contexts() | {name: namespace[name] for name in ship}
-    kit = {} if given.kit is None else {_KIT: replace(given.kit, contexts=())}
-    parcel = pack(values | kit, Snapshot({}, namespace), lambda _: False)
-    if parcel.refused:
-        os.close(parcel.fd)
-        first = parcel.refused[0]
-        name = _WORDS.get(first["name"][:_TELLING], first["name"])
-        raise BranchError(f"{name} cannot travel to another process: {first['reason']}", "keep it out of ship=")
-    near, far = lay_wires()
+    rest = {} if given.kit is None else {n: v for n, v in parts_of(given.kit).items() if n not in values}
+    fds = list[int]()
     try:
-        near.pid = _start(far)
-    finally:
-        far.close()
-    facts = {field.name: getattr(parcel, field.name) for field in fields(parcel) if field.name != "fd"}
+        facts, home = _packed(values, Snapshot({}, namespace), fds)
+        kit_facts, home = _packed(rest, Snapshot(values), fds, recurse=True)
+        near, far = lay_wires()
+        try:
+            near.pid = _start(far)
+        finally:
+            far.close()
+    except BaseException:
+        for fd in fds:
+            os.close(fd)
+        raise
     preload = [name for name in _PRELOADED if name in sys.modules]
-    seed = {"op": "seed", "parcel": facts, "path": sys.path, "preload": preload}
-    return ProcessBranch("spawn", near, Snapshot(values, namespace), reason, wish, seed=(seed, parcel.fd))
+    seed = {"op": "seed", "parcels": [facts, kit_facts], "home": home, "path": sys.path, "preload": preload}
+    return ProcessBranch("spawn", near, Snapshot(values, namespace), reason, wish, seed=(seed, fds))
+
+
+def _packed(
+    values: dict[str, Any], snapshot: Snapshot, fds: list[int], *, recurse: bool = False
+) -> tuple[Frame, dict[str, str]]:
+    """Pack values, and put the memory file's descriptor into `fds`; return the parcel's facts, and what stays here."""
+    parcel = pack(values, snapshot, lambda _: True, recurse=recurse)
+    fds.append(parcel.fd)
+    home = {}
+    for row in parcel.refused:
+        doc = stays_at_home(row["name"], values[row["name"]])
+        if doc is None:
+            what = word_for(row["name"])
+            raise BranchError(f"{what} cannot travel to another process: {row['reason']}", "keep it out of ship=")
+        home[row["name"]] = doc
+    return {field.name: getattr(parcel, field.name) for field in fields(parcel) if field.name != "fd"}, home
 
 
 def _start(far: FarEnds) -> int:
@@ -103,13 +119,10 @@ def _first_frame(sock: socket.socket) -> Frame:
 
 def _unpacked(frame: Frame) -> Seed:
     """Return the session's start; the user's variables are those of a fresh `__main__`, as in a notebook."""
-    parcel = Parcel(os.dup(frame["fds"][0]), **frame["parcel"])
+    first, second = (Parcel(os.dup(fd), **facts) for fd, facts in zip(frame["fds"], frame["parcels"], strict=True))
     namespace = vars(sys.modules["__main__"])
-    values = unpack(parcel, Snapshot({}, namespace))
-    kit: Kit | None = values.pop(_KIT, None)
-    if kit is not None:
-        contexts = [values.pop(name) for name in sorted(n for n in values if n.startswith(CONTEXT))]
-        kit = replace(kit, contexts=tuple(contexts))
+    values = unpack(first, Snapshot({}, namespace))
+    kit = put_together(values, unpack(second, Snapshot(values)), frame["home"])
     namespace.update(values)
     return Seed(namespace, kit)
 

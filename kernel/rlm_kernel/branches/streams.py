@@ -10,12 +10,12 @@ from contextlib import suppress
 
 __all__ = ["OutputPipe"]
 
-_KEPT = 100_000
+_KEPT = 2 * 2**20
 _READ_SIZE = 2**16
 
 
 class OutputPipe:
-    """Keeps the first and last 100,000 bytes of what one stream of the running cell printed, and counts the rest.
+    """Keeps the first and last 2 MB of what one stream of the running cell printed, and counts the rest.
 
     Attributes:
         listener: told every piece of text as it comes, in full.

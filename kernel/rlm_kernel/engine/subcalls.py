@@ -1,132 +1,185 @@
-"""Sub-calls: what code in a cell asks the sub model, or a child, answered here, outside the branch.
+"""Sub-calls: what code in a cell asks the sub model, a child, the budget or a tool, answered here, outside the branch.
 
-The branch only carries text back and forth. The key, the connections and the limits stay in the notebook's process.
+    llm_query   guards → asked once per different question → engineer's note → leaf, or map and reduce over a long text
+    rlm_query   guards → verifier → child trajectory
+    budget      what is left
+    tool        the caller's function, where it could not be sent into the session
+
+The branch only carries JSON back and forth. The key, the connections and the limits stay in the notebook's process.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from ..branches.branch import Branch
-from ..errors import BranchError, ModelError, SubcallError
-from ..models.client import Completion, ModelClient
-from ..trajectory.events import ChildEvent, Event, SubcallEnded, SubcallStarted, event_to_json
-from ..trajectory.records import Message, Usage
+from ..errors import SubcallError
+from ..models.windows import piece_size, tokens
+from ..trajectory.events import Event
+from .children import Children, Descend
+from .engineer import with_note
+from .leaves import Leaves, Query, Reply
+from .log import Log
+from .mapreduce import MapReduce
+from .toolcalls import run_tool
 
-__all__ = ["Descend", "Subcalls"]
+if TYPE_CHECKING:
+    from .tree import Tree
 
-Emit = Callable[[Event], None]
+__all__ = ["Subcalls"]
 
-Descend = Callable[[str, str, Branch, Emit], Awaitable[str]]
-"""Runs a child trajectory: (question, card of its context, its branch, where its events go) → its answer's text."""
+_SHARE = 0.85
+"""Of the window, for a prompt; the rest is for the reply and for what the estimate of tokens is wrong by."""
+
+_RECENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One question of a call: a prompt, the text it is about where that came apart from it, and images."""
+
+    prompt: str
+    context: str | None
+    images: tuple[str, ...]
 
 
 class Subcalls:
     """Serves the sub-calls of one trajectory.
 
     Args:
-        client: asks the model.
-        model: the sub model, where the call names none.
+        tree: the run's shared side.
         candidate: whose trajectory it is.
+        depth: of that trajectory, 0 for the root.
         emit: records events.
-        timeout: limit of one call, in seconds.
-        concurrency: calls in flight at once.
-        descend: runs children; `None` where no more are allowed.
+        question: what the trajectory has to answer.
+        descend: runs children.
+        card: the description of the trajectory's own context, to know a child that gets all of it again.
 
     """
 
     def __init__(
         self,
-        client: ModelClient,
-        model: str,
+        tree: Tree,
         *,
         candidate: int,
-        emit: Emit,
-        timeout: float,
-        concurrency: int,
-        descend: Descend | None,
+        depth: int,
+        emit: Callable[[Event], None],
+        question: str,
+        descend: Descend,
+        card: str = "",
     ) -> None:
-        self._client = client
-        self._model = model
-        self._candidate = candidate
-        self._emit = emit
-        self._timeout = timeout
-        self._slots = asyncio.Semaphore(concurrency)
-        self._descend = descend
-        self._count = 0
+        self._tree = tree
+        self._depth = depth
+        self._log = Log(candidate, emit)
+        self._leaves = Leaves(tree, self._log)
+        self._mapreduce = MapReduce(tree, self._log, self._leaves)
+        self._children = Children(tree, self._log, self._leaves, depth, question, card, descend)
+        self._turns_left: int | None = None
+        self._told: deque[str] = deque(maxlen=_RECENT)
         self._batches = 0
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The latest texts that cells got in the place of replies, by which an answer that repeats one is known."""
+        return tuple(self._told)
+
+    @property
+    def made(self) -> int:
+        """How many sub-calls were made so far."""
+        return self._log.made
+
+    def turn(self, iteration: int, left: int) -> None:
+        """Note which turn is under way and how many follow, for the events and for `budget()`."""
+        self._log.iteration = iteration
+        self._turns_left = left
 
     async def serve(self, name: str, arguments: dict[str, Any]) -> Any:
         """Answer a call from a cell.
 
-        `llm_query` gets for each prompt, in order, `{"text": …}` or `{"error": …}`; `rlm_query` gets a text.
+        `llm_query` gets for each prompt, in order, a reply (see `leaves`), `rlm_query` gets one; `budget` gets a dict,
+        `tool` the function's result.
 
         Raises:
-            SubcallError: the child found no answer, or the cell asked for something that does not exist.
+            SubcallError: the tool failed, or the cell asked for something that does not exist.
 
         """
-        if name == "rlm_query":
-            return await self._child(arguments["prompt"], arguments["card"], arguments["branch"])
-        if name != "llm_query":
-            raise SubcallError(f"there is no call named {name!r}")
-        prompts, model = arguments["prompts"], arguments["model"] or self._model
-        batch = None
-        if arguments["batched"]:
-            self._batches += 1
-            batch = self._batches
-        return await asyncio.gather(*(self._one(prompt, model, batch) for prompt in prompts))
+        match name:
+            case "llm_query":
+                return self._noted(await self._queries(**arguments))
+            case "rlm_query":
+                return self._noted([await self._children.ask(**arguments)])[0]
+            case "budget":
+                return self._tree.budget.remaining(self._turns_left)
+            case "tool":
+                return await run_tool(self._tree.hooks, self._depth, **arguments)
+        raise SubcallError(f"there is no call named {name!r}")
 
-    async def _one(self, prompt: str, model: str, batch: int | None) -> dict[str, str]:
-        number = self._next()
-        self._emit(SubcallStarted(self._candidate, number, batch, model, prompt))
-        started = asyncio.get_running_loop().time()
-        try:
-            async with self._slots, asyncio.timeout(self._timeout):
-                done = await self._client.complete([Message(role="user", content=prompt)], model)
-        except TimeoutError:
-            return self._failed(number, f"no reply within {self._timeout:g} s", started)
-        except ModelError as error:
-            return self._failed(number, error.message, started)
-        except asyncio.CancelledError:
-            self._failed(number, "cancelled", started)
-            raise
-        self._emit(SubcallEnded(self._candidate, number, done.text, "", done.usage, done.seconds))
-        return {"text": _whole(done)}
+    def _noted(self, replies: list[Reply]) -> list[Reply]:
+        self._told.extend(dict.fromkeys(reply["error"] for reply in replies if "error" in reply))
+        return replies
 
-    async def _child(self, prompt: str, card: str, branch: Branch) -> str:
-        if self._descend is None:
-            raise SubcallError("rlm_query goes no deeper from here; use llm_query, with the text in the prompt")
-        number = self._next()
-        self._emit(SubcallStarted(self._candidate, number, None, self._model, prompt, "rlm_query"))
-        started = asyncio.get_running_loop().time()
+    # ----- completions ---------------------------------------------------------------------------------------
 
-        def emit(event: Event) -> None:
-            self._emit(ChildEvent(self._candidate, number, event_to_json(event)))
+    async def _queries(
+        self,
+        *,
+        prompts: list[str],
+        model: str | None = None,
+        max_tokens: int | None = None,
+        batched: bool = False,
+        contexts: list[str] | None = None,
+        reduce: str | None = None,
+        schema: dict[str, Any] | None = None,
+        images: list[list[str]] | None = None,
+    ) -> list[Reply]:
+        """Answer a batch; equal questions in it are asked once."""
+        self._batches += batched
+        batch = self._batches if batched else None
+        model = model or self._tree.endpoint.sub_model
+        items = [
+            _Item(prompt, contexts[at] if contexts else None, tuple(images[at]) if images else ())
+            for at, prompt in enumerate(prompts)
+        ]
+        different = list(dict.fromkeys(items))
+        queries = [Query(item.prompt, model, max_tokens, schema, item.images, batch=batch) for item in different]
+        replies = await asyncio.gather(
+            *(self._one(query, item.context, reduce) for query, item in zip(queries, different, strict=True))
+        )
+        answered = dict(zip(different, replies, strict=True))
+        return [answered[item] for item in items]
 
-        try:
-            text = await self._descend(prompt, card, branch, emit)
-        except (ModelError, BranchError, SubcallError) as error:
-            self._failed(number, error.message, started)
-            raise SubcallError(error.message) from error
-        except asyncio.CancelledError:
-            self._failed(number, "cancelled", started)
-            raise
-        seconds = asyncio.get_running_loop().time() - started
-        self._emit(SubcallEnded(self._candidate, number, text, "", Usage(), seconds))
-        return text
+    async def _one(self, query: Query, context: str | None, reduce: str | None) -> Reply:
+        if context is not None:
+            return self._self_delegated(context) or await self._mapreduce.answer(query, context, reduce)
+        refusal = self._oversize(query) or self._leaves.refusal()
+        if refusal is not None:
+            return refusal
+        noted = await with_note(self._tree, self._log, query.prompt)
+        return await self._leaves.ask(replace(query, prompt=noted))
 
-    def _next(self) -> int:
-        self._count += 1
-        return self._count
+    def _self_delegated(self, context: str) -> Reply | None:
+        """Refuse a question over the whole of the root's context where there are tools to get at what matters."""
+        tree = self._tree
+        if not tree.settings.reject_self_delegation or not tree.hooks.tools or context != tree.context_text:
+            return None
+        told = (
+            "This sub-call is about the whole context. Find the parts that matter with code and with the tools "
+            f"({', '.join(tree.hooks.tools)}) first, and give only those as context=."
+        )
+        self._log.guard("reject_self_delegation", "a sub-call over the whole context was refused")
+        return {"error": told, "kind": "vetoed"}
 
-    def _failed(self, number: int, error: str, started: float) -> dict[str, str]:
-        seconds = asyncio.get_running_loop().time() - started
-        self._emit(SubcallEnded(self._candidate, number, "", error, Usage(), seconds))
-        return {"error": error}
-
-
-def _whole(done: Completion) -> str:
-    """Return the reply's text, and say so where the server cut it off."""
-    return done.text + " [reply cut off at the length limit]" if done.finish_reason == "length" else done.text
+    def _oversize(self, query: Query) -> Reply | None:
+        window, size = self._tree.window, tokens(query.prompt, query.model)
+        if size <= _SHARE * window:
+            return None
+        told = (
+            f"The prompt has {len(query.prompt):,} characters, about {size:,} tokens; the sub model takes {window:,}. "
+            f"It was not sent. Give the text as llm_query(question, context=text), which reads it in parts, or cut it "
+            f"into pieces of {piece_size(window):,} characters yourself."
+        )
+        self._log.guard("window", f"a prompt of about {size:,} tokens was not sent")
+        return {"error": told, "kind": "oversize"}

@@ -1,162 +1,197 @@
-"""One model call: messages in, text out, over `openai.AsyncOpenAI` whatever the server is.
+"""One model call: messages in, a `Completion` out, over `openai.AsyncOpenAI` whatever the server is.
 
-The embedded solver is no exception: it sits behind the same client, on an HTTP transport that stays in this process.
+Replies are streamed, so that a call can be stopped at any moment, and the server's work with it. The embedded solver is
+no exception: it sits behind the same client, on an HTTP transport that stays in this process.
+
+    dialect     the request as this server takes it, learned from its refusals …
+    refusals    … and the numbers in them
+    streaming   the reply as it comes in …
+    repeats     … and the guard against one that repeats itself
+    failures    what went wrong, in errors of our own
+    connections to the server, or to the embedded solver
+    unicode     text that can travel
+
 Import this module only when a model is about to be asked; it loads the openai package.
 """
 
 from __future__ import annotations
 
-import functools
-import ssl
+import asyncio
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
-from ..errors import (
-    ModelAuthError,
-    ModelError,
-    ModelNotFound,
-    ModelRejected,
-    ModelReplyError,
-    ModelUnreachable,
-)
+from ..errors import ModelUnreachable
+from ..settings import Settings
 from ..trajectory.records import Message, Usage
+from .connections import http_client
+from .dialect import Dialect, Request
 from .endpoint import Endpoint
+from .failures import broken_off, explain, no_completion
+from .refusals import words_of
+from .streaming import Reading, follow
 
 __all__ = ["Completion", "ModelClient"]
 
-_CONNECT_TIMEOUT = 10.0
-_READ_TIMEOUT = 600.0
+
+_MOST_LESSONS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's turn; `reasoning` is kept apart, `finish_reason` is `stop`, or `length` when the reply was cut."""
+    """A model's turn.
+
+    Attributes:
+        text: the reply.
+        reasoning: what the model thought before it, where the server sends it.
+        finish_reason: as the server says it, such as `stop`; empty if it said none.
+        usage: exact for this call, or marked as an estimate.
+        seconds: from the request to the end of the reply.
+        cut: the reply reached its longest length, or ended without the server saying that it is done.
+        stopped: the guard that acted, if one did: `repeat_guard` cut a reply that repeats itself, `reasoning_only` put
+            the end of the reasoning in the place of an empty reply. The text says so too.
+        notes: in words, what was asked for and had to be changed or left out for this server, when that was learned.
+
+    """
 
     text: str
     reasoning: str
     finish_reason: str
     usage: Usage
     seconds: float
+    cut: bool = False
+    stopped: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class ModelClient:
-    """Asks the models of one endpoint. Use it on one event loop and close it there."""
+    """Asks the models of one endpoint. Use it on one event loop and close it there.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    Args:
+        endpoint: the server.
+        repeat_guard: share of repeated 4-word phrases, 0 to 1, at which a reply is stopped; 0 for never.
+        chunk_timeout: longest silence within a reply, in seconds.
+
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, repeat_guard: float = Settings.repeat_guard, chunk_timeout: float = 60.0
+    ) -> None:
         self._endpoint = endpoint
+        self._repeat_guard = repeat_guard
+        self._chunk_timeout = chunk_timeout
+        self._dialects: dict[str, Dialect] = {}
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url or "http://offline/v1",
             api_key=endpoint.api_key or "unused",
-            http_client=_http_client(endpoint),
+            http_client=http_client(endpoint),
         )
 
-    async def complete(self, messages: Sequence[Message], model: str) -> Completion:
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        model: str,
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        timeout: float | None = None,
+        schema: Mapping[str, Any] | None = None,
+        images: Sequence[str] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> Completion:
         """Return the model's reply to `messages`; busy servers (429, 5xx) are asked again.
 
+        Cancelling the call closes its connection at once.
+
+        Args:
+            messages: the conversation.
+            model: who is asked.
+            max_tokens: longest reply, in tokens; less is asked for where the window or the server allows no more.
+            temperature: of sampling; else the server's own.
+            timeout: time limit of the whole call, in seconds.
+            schema: JSON schema for the reply; the server may ignore or refuse it, so check the reply.
+            images: data URLs, shown with the user's last message.
+            extra: further fields of the request's body.
+
         Raises:
-            ModelError: one of its kinds, when there will be no reply.
+            ModelOverflow: the prompt does not fit the window.
+            ModelError: one of its other kinds, when there will be no reply.
 
         """
         started = time.monotonic()
+        request = Request(messages, max_tokens, temperature, schema, images, extra or {})
         try:
-            answer = await self._client.chat.completions.create(
-                model=model,
-                messages=cast("list[ChatCompletionMessageParam]", list(messages)),
-                extra_headers=None if self._endpoint.api_key else {"Authorization": openai.omit},
-            )
-        except openai.APIError as error:
-            raise self._explain(error, model) from error
-        except ValueError as error:  # a body that claims to be JSON and is not
-            raise self._no_completion() from error
-        return self._read(answer, time.monotonic() - started)
+            async with asyncio.timeout(timeout):
+                reading, notes = await self._ask(request, model)
+        except TimeoutError:
+            raise ModelUnreachable(
+                f"{self._endpoint.shown} gave no whole reply within {timeout:g} s.", "is the server overloaded?"
+            ) from None
+        words = reading.words()
+        return Completion(
+            text=words.text,
+            reasoning=words.reasoning,
+            finish_reason=reading.finish_reason,
+            usage=reading.usage(sum(len(message["content"]) for message in messages)),
+            seconds=time.monotonic() - started,
+            cut=reading.cut,
+            stopped=words.stopped,
+            notes=tuple(notes),
+        )
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 
-    def _read(self, answer: ChatCompletion, seconds: float) -> Completion:
-        # The client hands through whatever the server sent, so the declared types prove nothing here.
-        choices = getattr(answer, "choices", None)
-        if not choices or choices[0].message is None:
-            raise self._no_completion()
-        message: Any = choices[0].message
-        return Completion(
-            text=message.content or "",
-            reasoning=getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None) or "",
-            finish_reason=choices[0].finish_reason or "",
-            usage=_usage(answer),
-            seconds=seconds,
+    async def _ask(self, request: Request, model: str) -> tuple[Reading, list[str]]:
+        """Ask until the server takes the request; return the reply, and what was learned on the way."""
+        dialect = self._dialects.setdefault(model, Dialect(model, own=self._endpoint.own))
+        notes: list[str] = []
+        while True:
+            body = dialect.body(request)
+            try:
+                return await self._listen(body), notes
+            except openai.APIError as error:
+                teaches = _is_refusal(error) and len(notes) < _MOST_LESSONS
+                lesson = dialect.learn(words_of(error), request, body) if teaches else ""
+                if not lesson:
+                    raise explain(error, self._endpoint, model) from None  # its own text may hold the key
+                notes.append(lesson)
+
+    async def _listen(self, body: dict[str, Any]) -> Reading:
+        reading = Reading(self._repeat_guard)
+        # The typed method would turn every message and chunk into a model of its own: 30 ms for 200 messages.
+        stream = await self._client.post(
+            "/chat/completions",
+            cast_to=object,
+            body=body,
+            options={} if self._endpoint.api_key else {"headers": {"Authorization": openai.omit}},
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
         )
-
-    def _no_completion(self) -> ModelReplyError:
-        return ModelReplyError(
-            f"{self._endpoint.base_url} answered, but not with a chat completion.",
-            "check base_url: it must be the root of an OpenAI-compatible API, and usually ends in /v1",
-        )
-
-    def _explain(self, error: openai.APIError, model: str) -> ModelError:
-        url = self._endpoint.base_url
-        said = _said(error)
-        match error:
-            case openai.APITimeoutError():
-                return ModelUnreachable(f"{url} did not answer in time.", "is the server overloaded?")
-            case openai.APIConnectionError():
-                return ModelUnreachable(
-                    f"No server answers at {url}.", "is it running? Check base_url or OPENAI_BASE_URL"
-                )
-            case openai.AuthenticationError() | openai.PermissionDeniedError():
-                have = "refuses the API key" if self._endpoint.api_key else "wants an API key"
-                return ModelAuthError(f"{url} {have}: {said}", "set the environment variable OPENAI_API_KEY")
-            case openai.NotFoundError():
-                return ModelNotFound(
-                    f"{url} does not know the model {model!r}: {said}",
-                    "check model=, and that base_url is the API's root (it usually ends in /v1)",
-                )
-            case openai.APIResponseValidationError():
-                return self._no_completion()
-            case openai.RateLimitError() | openai.InternalServerError():
-                return ModelError(f"{url} is overloaded or broken: {said}", "try again later")
-            case openai.APIStatusError():
-                return ModelRejected(f"{url} refuses the request: {said}")
-        return ModelError(f"The call to {url} failed: {said}")
+        async with stream:
+            try:
+                if "text/event-stream" in stream.response.headers.get("content-type", ""):
+                    await follow(stream, reading, self._chunk_timeout)
+                else:
+                    reading.take(json.loads(await stream.response.aread()))
+            except TimeoutError:
+                raise broken_off(self._endpoint, f"it was silent for {self._chunk_timeout:g} s") from None
+            except (openai.APIConnectionError, httpx2.TransportError):
+                raise broken_off(self._endpoint, "the connection was lost") from None
+            except (ValueError, RecursionError):  # what claims to be JSON and is not
+                raise no_completion(self._endpoint) from None
+        if not reading.recognized:
+            raise no_completion(self._endpoint)
+        return reading
 
 
-def _said(error: openai.APIError) -> str:
-    body = error.body
-    message = body.get("message") if isinstance(body, dict) else None
-    status = f"{error.status_code} " if isinstance(error, openai.APIStatusError) else ""
-    return status + str(message or error.message)[:300]
-
-
-def _usage(answer: ChatCompletion) -> Usage:
-    counted = answer.usage
-    if counted is None:
-        return Usage(calls=1)
-    cost = getattr(counted, "cost", None)
-    return Usage(
-        calls=1,
-        prompt_tokens=counted.prompt_tokens or 0,
-        completion_tokens=counted.completion_tokens or 0,
-        cost=float(cost) if isinstance(cost, (int, float)) else None,
-    )
-
-
-def _http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
-    if endpoint.offline:
-        from .offline.transport import OfflineTransport
-
-        return httpx2.AsyncClient(transport=OfflineTransport())
-    timeout = httpx2.Timeout(_READ_TIMEOUT, connect=_CONNECT_TIMEOUT)
-    return httpx2.AsyncClient(verify=_ssl_context(), timeout=timeout, follow_redirects=True)
-
-
-@functools.cache
-def _ssl_context() -> ssl.SSLContext:
-    """Return one TLS context for all clients: loading the certificates costs more than everything else of a client."""
-    return httpx2.create_ssl_context()
+def _is_refusal(error: openai.APIError) -> bool:
+    """Tell whether the server does not want this request; an error within a stream has no status."""
+    status = error.status_code if isinstance(error, openai.APIStatusError) else None
+    return status in (None, 400, 413, 422, 500) and not isinstance(error, openai.APIConnectionError)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import OptionError
 from ..settings import Settings
@@ -30,6 +31,17 @@ class Endpoint:
     def offline(self) -> bool:
         """True for the embedded solver."""
         return self.base_url == ""
+
+    @property
+    def own(self) -> bool:
+        """True for OpenAI's own servers."""
+        return urlsplit(self.base_url).hostname == urlsplit(_OPENAI).hostname
+
+    @property
+    def shown(self) -> str:
+        """The base URL for messages: without a user, a password or a query, which may hold a key."""
+        parts = urlsplit(self.base_url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def endpoint_for(settings: Settings, environ: Mapping[str, str]) -> Endpoint:

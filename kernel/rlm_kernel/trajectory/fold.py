@@ -80,12 +80,12 @@ def _(e: ev.CellEnded, run: Run) -> None:
 @apply.register
 def _(e: ev.Consulted, run: Run) -> None:
     asked = Consultation(e.role, e.model, e.prompt, e.text, e.error, e.usage, e.seconds)
-    _turn(run, e.candidate).consultations.append(asked)
+    _place(run, e.candidate).consultations.append(asked)
 
 
 @apply.register
 def _(e: ev.GuardActed, run: Run) -> None:
-    _turn(run, e.candidate).guards.append(GuardNote(e.guard, e.detail))
+    _place(run, e.candidate).guards.append(GuardNote(e.guard, e.detail))
 
 
 @apply.register
@@ -113,6 +113,12 @@ def _(e: ev.RunEnded, run: Run) -> None:
 
 def _turn(run: Run, candidate: int) -> Iteration:
     return run.candidates[candidate].iterations[-1]
+
+
+def _place(run: Run, candidate: int) -> Iteration | Candidate:
+    """Return where a note belongs: to the latest turn, and before the first to the candidate itself."""
+    chosen = run.candidates[candidate]
+    return chosen.iterations[-1] if chosen.iterations else chosen
 
 
 def _subcall(run: Run, candidate: int, index: int) -> SubCall | None:

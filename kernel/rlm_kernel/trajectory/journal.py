@@ -47,12 +47,14 @@ class Recorder:
 
     Attributes:
         run: the fold of all events so far.
+        run_id: as given.
         path: the journal file, or an empty string.
 
     """
 
     def __init__(self, folder: Path, run_id: str) -> None:
         self.run = Run()
+        self.run_id = run_id
         self._redactor = Redactor(os.environ)
         self._lock = threading.Lock()
         self._seq = 0

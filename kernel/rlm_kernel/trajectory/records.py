@@ -47,12 +47,16 @@ class RefusedName(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens and money of some model calls; `cost` is in USD, `None` where it is unknown."""
+    """Tokens and money of some model calls; `cost` is in USD, `None` where it is unknown.
+
+    `estimated` is true if the server did not count the tokens of some call: they are then its characters / 4.
+    """
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = None
+    estimated: bool = False
 
     def __add__(self, other: Usage) -> Usage:
         """Add up; an unknown cost of either side's calls makes the sum unknown."""
@@ -62,4 +66,5 @@ class Usage:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             None if not known or None in known else sum(c for c in known if c is not None),
+            self.estimated or other.estimated,
         )

@@ -1,9 +1,9 @@
-"""Masking secrets in whatever is written down: journals and views travel further than the notebook does."""
+"""Masking secrets in whatever is written down or sent: journals, views and prompts travel far from the notebook."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["Redactor"]
@@ -20,10 +20,12 @@ class Redactor:
     Args:
         environ: the environment; values of variables named like `…_KEY` or `…_TOKEN` count as secret if they have at
             least 8 characters (shorter ones would mask ordinary words).
+        also: masks what else is not to be seen.
 
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], also: Callable[[str], str] = str) -> None:
+        self._also = also
         secrets = {v for n, v in environ.items() if _TELLING_NAME.search(n) and len(v) >= _SHORTEST}
         longest_first = sorted(secrets, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if secrets else None
@@ -32,7 +34,7 @@ class Redactor:
         """Return `text` with every secret masked."""
         if self._known is not None:
             text = self._known.sub(_MASK, text)
-        return _KEY_LIKE.sub(_MASK, text)
+        return self._also(_KEY_LIKE.sub(_MASK, text))
 
     def record(self, value: Any) -> Any:
         """Return a JSON value with every secret in its strings masked."""

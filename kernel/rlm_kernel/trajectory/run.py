@@ -7,18 +7,21 @@ computed it, and a run loaded from its journal has its text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..errors import BranchError
+from .accounts import usage_by
+from .dialects import Dialects
 from .events import Event
 from .records import KeptName, RefusedName, Status, Usage
 from .steps import Candidate, Iteration, SubCall
 
 if TYPE_CHECKING:
     from ..branches.changes import NamespaceDiff
+    from ..talk import Talk
 
 __all__ = ["Run", "TimeTravel"]
 
@@ -31,7 +34,7 @@ class TimeTravel(Protocol):
 
 
 @dataclass
-class Run:
+class Run(Dialects):
     """One question over one context, from the call to the answer.
 
     Attributes:
@@ -77,6 +80,8 @@ class Run:
     answer_object: tuple[Any] | None = field(default=None, compare=False, repr=False)
     journal_path: str = field(default="", compare=False)
     moments: TimeTravel | None = field(default=None, compare=False, repr=False)
+    talk: Talk | None = field(default=None, compare=False, repr=False)
+    control: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def fold(cls, happened: Iterable[Event]) -> Run:
@@ -132,6 +137,15 @@ class Run:
     def usage(self) -> Usage:
         """Tokens and money of all candidates, winners and losers."""
         return sum((c.usage for c in self.candidates), Usage())
+
+    def usage_by(self, key: Literal["model", "role", "depth"]) -> dict[str | int, Usage]:
+        """Return tokens and money of everything, summed up by model, role or depth."""
+        return usage_by(self, key)
+
+    def stop(self) -> None:
+        """Stop the run, from any thread; it ends with what there is, `interrupted`. Harmless when it is over."""
+        if self.control is not None:
+            self.control()
 
     def at(self, iteration: int, candidate: int | None = None) -> Any:
         """Return the session as it was after `iteration` (0: before the first), to look at and try things in.

@@ -106,13 +106,18 @@ class Iteration:
 
 @dataclass
 class Candidate:
-    """One trajectory of a run; `limit` names the limit that ended it, if one did."""
+    """One trajectory of a run; `limit` names the limit that ended it, if one did.
+
+    Its own `guards` and `consultations` are those from before the first turn.
+    """
 
     index: int
     status: Status = "running"
     stop_reason: str = ""
     limit: str = ""
     iterations: list[Iteration] = field(default_factory=list)
+    guards: list[GuardNote] = field(default_factory=list)
+    consultations: list[Consultation] = field(default_factory=list)
 
     @property
     def answer(self) -> Answer | None:
@@ -129,6 +134,7 @@ class Candidate:
     def usage(self) -> Usage:
         """Tokens and money of the model turns, the engine's own questions, all sub-calls and their children."""
         total = sum((i.usage for i in self.iterations), Usage())
+        total = sum((c.usage for c in self.consultations), total)
         total = sum((c.usage for i in self.iterations for c in i.consultations), total)
         total = sum((s.usage for s in self.subcalls), total)
         return sum((s.child.usage for s in self.subcalls if s.child), total)

@@ -6,7 +6,7 @@ file is also sent to Jupyter kernels, so it needs nothing but the standard libra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,13 +32,15 @@ class Kit:
         piece: characters of text that one sub-call can well take, by the served window.
         repair_calls: let `f()()` mean `f()` where that cannot be called.
         repair_placeholders: fill `{name}` in a prompt from a variable that a cell made.
+        sample: whether the cards of children's contexts show excerpts.
+        redact: what those cards must not show; see the setting.
 
     """
 
     contexts: tuple[Any, ...]
     names: tuple[str, ...] = ()
     current: int = 0
-    histories: tuple[list[dict[str, str]], ...] = ()
+    histories: tuple[Sequence[Mapping[str, Any]], ...] = ()
     answer_type: Any = None
     check: Callable[[Any], Any] | None = None
     tools: Mapping[str, Any] = field(default_factory=dict)
@@ -49,6 +51,8 @@ class Kit:
     piece: int = 100_000
     repair_calls: bool = False
     repair_placeholders: bool = False
+    sample: bool = True
+    redact: str | None = None
 
     @property
     def context(self) -> Any:

@@ -18,12 +18,18 @@ def text_of(value: Any) -> str:
     """Return an answer as text: a str as it is, anything else as IPython would show it, at most 100,000 characters."""
     if isinstance(value, str):
         return clip(str(value), _TEXT_LIMIT)
-    from IPython.lib.pretty import pretty
-
     try:
-        return clip(pretty(value), _TEXT_LIMIT)
+        return clip(_shown(value), _TEXT_LIMIT)
     except Exception as error:  # noqa: BLE001 (any object may be an answer, also one that cannot show itself)
         return f"<{type(value).__qualname__}, which cannot be shown: {type(error).__name__}>"
+
+
+def _shown(value: Any) -> str:
+    try:
+        from IPython.lib.pretty import pretty
+    except ImportError:  # in a kernel that is none of IPython's
+        return repr(value)
+    return str(pretty(value))
 
 
 def exact_value(value: Any) -> tuple[bool, Any]:

@@ -12,11 +12,14 @@ and shows short excerpts, each cut to a declared length; it never holds a long s
     2013 | 1 | 1 | 517.0 | …
 
 A figure with `~` comes from a sample. Names and text values are quoted as in JSON. A type describes itself by
-`__rlm_describe__(self) -> str`, or `register` teaches the card of a type that is not one's own.
+`__rlm_describe__(self) -> str`, or `register` teaches the card of a type that is not one's own. What must not be
+shown is said by `redact` (see `rules`), and by `sample=False`, which leaves types, sizes and names.
 """
 
 from __future__ import annotations
 
 from .registry import describe, register
+from .rules import Rules
+from .several import describe_all
 
-__all__ = ["describe", "register"]
+__all__ = ["Rules", "describe", "describe_all", "register"]

@@ -16,7 +16,7 @@ __all__ = ["Situation", "read"]
 
 _OPENING = re.compile(
     rf"{QUESTION_HEADING}\n(?P<question>.*)\n\n{CARD_HEADING}\n`context`(?: \(the user's `(?P<alias>[^`\n]*)`\))?:\n"
-    r"(?P<card>.*?)(?:\n\nWrite your first cell\.)?\Z",
+    r"(?P<card>.*?)\n\n(?:# .*\n\n)?Write your first cell\.\Z",
     re.DOTALL,
 )
 _HEADLINE = re.compile(r"\[cell \d+: (\w+)")

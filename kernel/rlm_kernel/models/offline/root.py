@@ -56,7 +56,7 @@ class _Step:
 def reply(messages: Sequence[Mapping[str, str]]) -> str:
     """Return the next message of the conversation: a pure function of the messages, which never raises."""
     first = messages[0] if messages else {}
-    if first.get("role") != "system" or first.get("content") != SYSTEM:
+    if first.get("role") != "system" or not str(first.get("content")).startswith(SYSTEM):
         last = messages[-1].get("content") if messages else ""
         return pieces.reply(str(last or ""))
     situation = conversation.read(messages)

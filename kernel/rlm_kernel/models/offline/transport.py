@@ -28,7 +28,8 @@ _STREAMED = 400
 class OfflineTransport(httpx2.AsyncBaseTransport):
     """Serves `POST …/chat/completions`, whole or streamed, and `GET …/models`; all else is 404.
 
-    Token counts are estimated at four characters per token. The same request gets the same bytes back.
+    Token counts are estimated at four characters per token, and cost nothing. The same request gets the same bytes
+    back.
     """
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -66,7 +67,7 @@ def _completion(messages: list[dict[str, str]]) -> dict[str, Any]:
         "created": 0,
         "model": _MODEL,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said},
+        "usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said, "cost": 0.0},
     }
 
 
