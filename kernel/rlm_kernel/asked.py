@@ -14,6 +14,7 @@ from .errors import ContextError, OptionError, QuestionError
 from .models.windows import piece_size, window_of
 from .settings import Settings
 from .talk import Contexts, Talk
+from .trajectory.records import Message
 from .vocabulary.kit import Kit
 from .vocabulary.tools import check_tools
 
@@ -30,7 +31,7 @@ class Asked:
         names: the user's expressions for them.
         cards: what the model is shown of them.
         route: by code, or directly.
-        talk: the questions before it.
+        talk: the questions before it, and `earlier` the values they were about.
 
     """
 
@@ -40,6 +41,7 @@ class Asked:
     cards: str
     route: Route
     talk: Talk
+    earlier: tuple[Any, ...]
 
     @property
     def text(self) -> str | None:
@@ -47,10 +49,14 @@ class Asked:
         [first, *more] = self.contexts
         return first if isinstance(first, str) and not more else None
 
+    def next_talk(self, namespace: dict[str, Any], history: list[Message]) -> Talk:
+        """Return the talk of which this question, with its conversation, is a part."""
+        return self.talk.then(self.contexts, self.names, history, namespace)
+
     def kit(self, settings: Settings, hooks: Hooks, model: str) -> Kit:
         """Return what the question's session starts with."""
         return Kit(
-            contexts=(*self.talk.contexts, *self.contexts),
+            contexts=(*self.earlier, *self.contexts),
             names=(*self.talk.names, *self.names),
             current=len(self.talk.contexts),
             histories=self.talk.histories,
@@ -99,7 +105,7 @@ def take(
     contexts = tuple(open_context(value) for value in named.values())
     names = tuple(expression if expression in namespace else "" for expression in named)
     cards = describe_all(contexts, names, first=len(talk.contexts), sample=settings.sample, redact=settings.redact)
-    return Asked(question, contexts, tuple(named), cards, route(contexts, settings), talk)
+    return Asked(question, contexts, tuple(named), cards, route(contexts, settings), talk, talk.values(namespace))
 
 
 def _check_readable(context: Any, name: str) -> None:

@@ -16,7 +16,6 @@ from .branches.branch import Branch
 from .branches.host import open_as_set
 from .branches.keep import ANSWER, Parcel, Snapshot, unpack
 from .branches.parking import lot
-from .branches.result import GivenAnswer
 from .engine.budget import Budget
 from .engine.describe.rules import Rules
 from .engine.direct import Direct
@@ -34,7 +33,6 @@ from .trajectory.events import Event, Kept, RunEnded, RunStarted
 from .trajectory.journal import Recorder, new_run_id
 from .trajectory.records import Message, RefusedName, Status
 from .trajectory.redact import Redactor
-from .vocabulary.plain import text_of
 
 __all__ = ["Solving"]
 
@@ -61,7 +59,7 @@ class Solving:
         self._started = time.monotonic()
         self._branch: Branch | None = None
         self._messages: list[Message] = []
-        self._answer: GivenAnswer | None = None
+        self._answer_is_there = False
 
     @property
     def seconds(self) -> float:
@@ -143,7 +141,7 @@ class Solving:
         task = Task(asked.question, asked.cards, earlier=len(asked.talk.histories))
         trajectory = Trajectory(tree, task, branch, self._emit)
         await trajectory.run()
-        self._messages, self._answer = trajectory.conversation.messages, trajectory.answer
+        self._messages, self._answer_is_there = trajectory.conversation.messages, trajectory.held
         parcel = await self._pack(branch)
         await lot.admit(branch, self._settings.checkpoints, self._settings.checkpoint_memory)
         return parcel
@@ -170,7 +168,7 @@ class Solving:
             self._take_home(parcel, namespace)
             [candidate] = run.candidates
             self._end(candidate.status, candidate.stop_reason, candidate.limit)
-            run.talk = self._asked.talk.then(self._asked.contexts, self._asked.names, self._messages)
+            run.talk = self._asked.next_talk(namespace, self._messages)
         except (CancelledError, KeyboardInterrupt):
             self._end("interrupted", "interrupted by the user")
         except RLMError as error:
@@ -203,8 +201,7 @@ class Solving:
             return
         if ANSWER in values:
             value = values.pop(ANSWER)
-            # The session may hold a later answer than the run: one that was refused just before a limit came.
-            if self._answer is not None and text_of(value) == self._answer.text:
+            if self._answer_is_there:
                 self.record.run.answer_object = (value,)
         namespace.update(values)
         for name in parcel.removed:

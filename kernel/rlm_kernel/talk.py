@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,21 @@ class Contexts(dict[str, Any]):
 
 
 @dataclass(frozen=True)
+class _Variable:
+    """A context that the user has in a variable: only its name is held, so that they can let go of it."""
+
+    name: str
+
+    def value(self, namespace: Mapping[str, Any]) -> Any:
+        return namespace.get(self.name, f"(the variable {self.name} is gone)")
+
+
+@dataclass(frozen=True)
 class Talk:
     """The questions so far.
 
     Attributes:
-        contexts: all their contexts, in order.
+        contexts: all their contexts, in order: the value, or the variable that holds it.
         names: the user's expressions for them.
         histories: the messages of each question.
 
@@ -33,6 +43,14 @@ class Talk:
     names: tuple[str, ...] = ()
     histories: tuple[list[Message], ...] = ()
 
-    def then(self, contexts: Sequence[Any], names: Sequence[str], history: list[Message]) -> Talk:
+    def values(self, namespace: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return all contexts; one whose variable is gone is represented by a text that says so."""
+        return tuple(held.value(namespace) if isinstance(held, _Variable) else held for held in self.contexts)
+
+    def then(
+        self, contexts: Sequence[Any], names: Sequence[str], history: list[Message], namespace: Mapping[str, Any]
+    ) -> Talk:
         """Return the talk with one more question in it."""
-        return Talk((*self.contexts, *contexts), (*self.names, *names), (*self.histories, history))
+        variables = {id(value): name for name, value in namespace.items() if not name.startswith("_")}
+        held = [_Variable(variables[id(value)]) if id(value) in variables else value for value in contexts]
+        return Talk((*self.contexts, *held), (*self.names, *names), (*self.histories, history))

@@ -215,9 +215,9 @@ def one_of(*words: str) -> Kind:
     """Return the kind of a setting that is one of a few words."""
 
     def choose(raw: object) -> str:
-        if not isinstance(raw, str) or raw.strip().lower() not in words:
+        if raw not in words:
             raise ValueError
-        return raw.strip().lower()
+        return str(raw)
 
     return Kind("word", f"{', '.join(words[:-1])} or {words[-1]}", words[1], choose)
 

@@ -94,8 +94,10 @@ async def test_the_whole_kit_is_there(kind: str) -> None:
         tools={"twice": lambda n: 2 * n, "rates": {"tool": {"north": 2}, "description": "by region"}},
     )
     async with session_of(kind, kit) as branch:
-        seen = await ran(branch, "context, context_0, history_0, search('x', 2), twice(rates['north'])")
-        assert seen.value_text == "('now', {'a': 1}, [{'role': 'user', 'content': 'before?'}], [{'text': 'xx'}], 4)"
+        seen = await ran(
+            branch, "print(context, context_0, history_0[0]['content'], search('x', 2), twice(rates['north']))"
+        )
+        assert seen.stdout == "now {'a': 1} before? [{'text': 'xx'}] 4\n"
         wrong = (await ran(branch, "FINAL('many')")).answer
         assert wrong is not None
         assert wrong.problem
@@ -124,28 +126,19 @@ class Unpicklable:
 
 @on(["spawn", "kernel:python3"])
 async def test_engines_44_a_tool_that_cannot_travel_is_called_from_there(kind: str) -> None:
-    asked = []
-
-    async def serve(name: str, arguments: dict[str, Any]) -> Any:
-        if name != "tool":
-            return await answers_of(name, arguments)
-        asked.append(arguments)
-        return {"found": arguments["args"]}
-
     tool = Unpicklable()
     kit = Kit((None,), tools={"lookup": tool}, sub_tools={"look": {"tool": tool}}, retriever=tool, children=2)
     async with session_of(kind, kit) as branch:
-        told = await ran(branch, "lookup(1, key='x'), search('y', 3), lookup.__doc__", serve)
-        assert told.value_text == "({'found': [1]}, {'found': ['y', 3]}, 'Look it up.')"
-        assert asked == [
-            {"name": "lookup", "args": [1], "kwargs": {"key": "x"}},
-            {"name": "search", "args": ["y", 3], "kwargs": {}},
-        ]
-        failed = await branch.run("lookup({1})", timeout=30, serve=serve)
+        told = await ran(branch, "print(lookup(1, key='x'), search('y', 3), lookup.__doc__)", answers_of)
+        assert told.stdout == (
+            "{'name': 'lookup', 'args': [1], 'kwargs': {'key': 'x'}} "
+            "{'name': 'search', 'args': ['y', 3], 'kwargs': {}} Look it up.\n"
+        )
+        failed = await branch.run("lookup({1})", timeout=30, serve=answers_of)
         assert failed.error is not None
         assert "what JSON can hold" in failed.error["message"]
-        deeper = "FINAL((look(2), 'lookup' in globals()))"
-        assert (await ran(branch, f"rlm_query({deeper!r})", serve)).value_text == "\"({'found': [2]}, False)\""
+        deeper = "FINAL((look(2)['args'], 'lookup' in globals()))"
+        assert (await ran(branch, f"print(rlm_query({deeper!r}))", answers_of)).stdout == "([2], False)\n"
 
 
 @on(["fork"])

@@ -160,9 +160,10 @@ def told_of(result: CellResult, question: str) -> str:
 def test_any_conversation_gets_one_cell_that_is_python(
     question: str, card: str, alias: str, told: str, ok: bool
 ) -> None:
+    user = f" (the user's `{alias}`)" if alias else ""
     messages = [
         {"role": "system", "content": prompt.SYSTEM},
-        {"role": "user", "content": prompt.opening(question, f"`context` (the user's `{alias}`):\n{card}" if alias else f"`context`:\n{card}")},
+        {"role": "user", "content": prompt.opening(question, f"`context`{user}:\n{card}")},
     ]
     for _ in range(3):
         text = reply(messages)

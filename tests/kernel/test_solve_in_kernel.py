@@ -171,7 +171,7 @@ def test_blocks_stop_at_the_first_error(kernel: Kernel) -> None:
 
 
 def test_a_reply_without_code_is_told_so(kernel: Kernel) -> None:
-    with ScriptedModel(["I think it is 4.", "```repl\nFINAL(1)", cell("FINAL(5)")]) as server:
+    with ScriptedModel(["I think it is 4.", "```repl\nFINAL(1", cell("FINAL(5)")]) as server:
         assert kernel.execute(ask(kernel, server)).error is None
         told = [r["messages"][-1]["content"] for r in server.root_requests]
     assert "no code to run" in told[1]

@@ -90,7 +90,7 @@ async def ran(branch: Branch, code: str, serve: Serve | None = None, timeout: fl
 
 
 async def answers_of(name: str, arguments: dict[str, Any]) -> Any:
-    """Answer a child's question, which is code, with what the code answers; sub-calls in capitals.
+    """Answer a child's question, which is code, with what the code answers; sub-calls in capitals; tools with the call.
 
     Raises:
         SubcallError: the code raises, or answers nothing.
@@ -98,6 +98,8 @@ async def answers_of(name: str, arguments: dict[str, Any]) -> Any:
     """
     if name == "llm_query":
         return [{"text": prompt.upper()} for prompt in arguments["prompts"]]
+    if name == "tool":
+        return arguments
     branch: Branch = arguments["branch"]
     await branch.start()
     result = await branch.run(arguments["prompt"], timeout=60, serve=answers_of)

@@ -203,8 +203,8 @@ class Household:
             BranchDied: the checkpoint is gone.
 
         """
-        near, far = lay_wires()
         checkpoint = self.parked[label]
+        near, far = lay_wires()
         await checkpoint.send({"op": "branch"}, [far.nanny.fileno(), far.stdout, far.stderr])
         far.close()
         frame = await _within(checkpoint)

@@ -20,7 +20,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..engine.shaping import clip
@@ -123,6 +123,10 @@ class Parcel:
     kept: list[KeptName]
     refused: list[RefusedName]
     removed: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """Return all but the descriptor, which travels by itself, as the keyword arguments of another parcel."""
+        return {known.name: getattr(self, known.name) for known in fields(self) if known.name != "fd"}
 
 
 # ----- in the branch -----------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import asyncio
 import functools
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import fields
 
 from ..errors import BranchDied, KeepError, ProtocolError
 from ..trajectory.records import CellError, Outcome
@@ -97,7 +96,7 @@ class ProcessBranch:
             raise
         frozen = await self._home.roll_back()
         stdout, stderr = self.output_so_far()
-        if not (frozen and take.begun):  # else the checkpoint, forked after them, has the cell's updates
+        if not (frozen and take.begun):  # else its updates are in the checkpoint
             self._tape.undo(take)
         poison = None if take.begun else self._tape.drop_poison()
         notes = await self._restore(frozen=frozen, whole=take.begun or poison is not None)
@@ -214,8 +213,7 @@ class ProcessBranch:
         notes = []
         for take in lost:
             take.played = True
-            if not frozen:
-                await send_updates(take.updates, self._alive())
+            await send_updates([] if frozen else take.updates, self._alive())
             if await play(take.copy(), self._alive()) != take.outcome:
                 names = f" ({', '.join(take.touched)})" if take.touched else ""
                 notes.append(f"Note: an earlier cell ended differently when it was played again{names}.")
@@ -290,7 +288,7 @@ class ProcessBranch:
                         runner.turn_down(frame)
         if frame["op"] != "kept":
             raise KeepError("The variables could not be packed.", "keep fewer of them: keep=name1,name2")
-        return Parcel(frame["fds"][0], **{f.name: frame[f.name] for f in fields(Parcel) if f.name != "fd"})
+        return Parcel(frame["fds"][0], **frame["facts"])
 
     def kill(self) -> None:
         """Kill everything that runs in the branch, at once; the nanny and parked checkpoints stay."""

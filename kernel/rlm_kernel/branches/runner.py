@@ -14,7 +14,6 @@ import socket
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from functools import partial
 from typing import NoReturn
 
@@ -82,8 +81,7 @@ class _Runner:
                 self._channel.send(self._session.variables())
             case "keep":
                 parcel = self._session.keep(frame["names"])
-                facts = {field.name: getattr(parcel, field.name) for field in fields(parcel) if field.name != "fd"}
-                self._channel.send({"op": "kept", **facts}, [parcel.fd])
+                self._channel.send({"op": "kept", "facts": parcel.facts()}, [parcel.fd])
                 os.close(parcel.fd)
 
     # ----- checkpoints ---------------------------------------------------------------------------------------

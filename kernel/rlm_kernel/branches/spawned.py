@@ -17,7 +17,6 @@ import socket
 import sys
 import types
 from collections.abc import Iterable
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -81,7 +80,7 @@ def _packed(
             what = word_for(row["name"])
             raise BranchError(f"{what} cannot travel to another process: {row['reason']}", "keep it out of ship=")
         home[row["name"]] = doc
-    return {field.name: getattr(parcel, field.name) for field in fields(parcel) if field.name != "fd"}, home
+    return parcel.facts(), home
 
 
 def _start(far: FarEnds) -> int:

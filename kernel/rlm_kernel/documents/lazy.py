@@ -114,8 +114,8 @@ class LazyText:
 
     def find(self, part: str, start: int = 0, end: int | None = None) -> int:
         """Return where `part` first stands in `text[start:end]`, or -1."""
-        if start < 0 or (end is not None and end < 0):
-            start, end, _ = slice(start, end).indices(len(self))
+        start = start if start >= 0 else max(start + len(self), 0)
+        end = end if end is None or end >= 0 else max(end + len(self), 0)
         if not part:
             return start if start <= min(len(self), len(self) if end is None else end) else -1
         while end is None or start + len(part) <= end:
@@ -176,8 +176,8 @@ class LazyText:
             for match in pattern.finditer(window, border - _WINDOW - before):
                 if before + match.start() >= border and not at_end:
                     break
-                unsure = match.end() == len(window) and not at_end
-                if unsure:  # it may go on behind the window: look again, further
+                unsure = match.end() >= len(window) - 1 and not at_end
+                if unsure:  # it may go on behind the window, or its `$` was the window's end: look again, further
                     position = before + match.start()
                     break
                 yield match, before

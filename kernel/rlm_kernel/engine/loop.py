@@ -53,6 +53,7 @@ class Trajectory:
     Attributes:
         conversation: its messages.
         answer: the accepted answer, else the latest draft.
+        held: whether the session still holds that answer, and not a later one that was refused.
         limit: what stopped it before it had an accepted answer, if something did.
 
     """
@@ -86,6 +87,7 @@ class Trajectory:
         self._iteration = 0
         self._failed_turns = 0
         self.answer: GivenAnswer | None = None
+        self.held = False
         self.limit: Limit | None = None
 
     async def run(self) -> None:
@@ -198,12 +200,13 @@ class Trajectory:
             subcalls=self._subcalls.made,
             told=self._subcalls.told,
         )
+        self.held = False
         if verdict.limit or not verdict.feedback:
             self._note(given, final=verdict.limit is None, verified=verdict.verified)
         return verdict
 
     def _note(self, given: GivenAnswer, *, final: bool, verified: bool | None = None) -> None:
-        self.answer = given
+        self.answer, self.held = given, True
         facts = {**asdict(given), "final": final}
         del facts["problem"]
         self._emit(AnswerGiven(self._candidate, self._iteration, **facts, verified=verified))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,18 +25,17 @@ _SORTED = 100_000
 _ITEMS = 20
 _KEYS = 200
 _ALIKE = 20
+_ATTRIBUTES = "attributes"
 
 
 def sequence(value: Sequence[Any], card: Card) -> None:
     """Draw a list, a tuple or a deque: as records, as documents, or by its items."""
-    named = fields(value)
-    if named is not None:
-        return anything(value, card)
+    if fields(value) is not None:  # a named tuple
+        anything(value, card)
+        return
     sample = _sample(value)
-    sampled = len(sample) < len(value)
-    name = type_name(value)
-    first = fields(sample[0]) if sample else None
-    if first is not None and all(type(item) is type(sample[0]) for item in sample):
+    name, sampled = type_name(value), len(sample) < len(value)
+    if sample and fields(sample[0]) is not None and all(type(item) is type(sample[0]) for item in sample):
         _records(value, sample, card)
     elif sample and all(isinstance(item, str) for item in sample):
         card.line(f"{name} of str: {len(value):,} documents, {_lengths(sample, len(value))}")
@@ -50,7 +50,6 @@ def sequence(value: Sequence[Any], card: Card) -> None:
         if card.pen.sample:
             items = (f"- [{i}] {card.pen.brief(item)}" for i, item in enumerate(islice(value, _ITEMS)))
             card.rows(items, len(value), "items", heading="items:")
-    return None
 
 
 def mapping(value: Mapping[Any, Any], card: Card) -> None:
@@ -101,16 +100,16 @@ def anything(value: Any, card: Card) -> None:
         card.line(f"length {len(value):,}")
     attributes = named if named is not None else vars(value) if hasattr(value, "__dict__") else {}
     if attributes:
-        _tree(attributes.items(), len(attributes), "attributes", card, heading="attributes:")
+        _tree(attributes.items(), len(attributes), _ATTRIBUTES, card, heading="attributes:")
 
 
-def _tree(pairs: Iterable[tuple[Any, Any]], total: int, noun: str, card: Card, heading: str = "") -> None:
+def _tree(pairs: Iterable[tuple[Any, Any]], total: int, noun: str, card: Card, *, heading: str = "") -> None:
     """Draw names with their values, and below them as much of what is inside as there is room for."""
     pen = card.pen
-    plain = noun == "attributes"
 
     def one(name: Any, item: Any) -> str:
-        return f"- {one_line(str(name), PREVIEW) if plain else pen.name(name)}: {pen.under(name, item)}"
+        shown = one_line(str(name), PREVIEW) if noun == _ATTRIBUTES else pen.name(name)
+        return f"- {shown}: {pen.under(name, item)}"
 
     def outline(few: Sequence[tuple[Any, Any]], depth: int) -> Iterator[str]:
         for name, item in few:
@@ -119,10 +118,10 @@ def _tree(pairs: Iterable[tuple[Any, Any]], total: int, noun: str, card: Card, h
                 yield from inside([item], pen, depth - 1)
 
     if total <= _KEYS:
-        few = list(pairs)
-        lines = card.deepest(partial(outline, few), DEPTHS, spare=len(heading) + PREVIEW)
+        pairs = list(pairs)
+        lines = card.deepest(partial(outline, pairs), DEPTHS, spare=len(heading) + PREVIEW)
         if lines:
-            card.rows(lines, len(lines), "", heading=heading)
+            card.rows(lines, len(lines), noun, heading=heading)
             return
     card.rows((one(name, item) for name, item in pairs), total, noun, heading=heading)
 
@@ -171,8 +170,8 @@ def _sample(value: Sequence[Any]) -> Sequence[Any]:
     if len(value) <= _SAMPLE:
         return value if isinstance(value, (list, tuple)) else list(value)
     head = _SAMPLE // 2
-    if not hasattr(type(value), "__getitem__") or type(value).__name__ == "deque":
-        return list(islice(value, head)) + list(islice(reversed(value), head))[::-1]  # its middle is far from both ends
+    if isinstance(value, deque):  # its middle is far from both ends
+        return list(islice(value, head)) + list(islice(reversed(value), head))[::-1]
     step = (len(value) - head) // head + 1
     return list(value[:head]) + list(value[head::step])
 

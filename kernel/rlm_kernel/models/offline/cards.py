@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"DataFrame: ", "frame"),
     (r"(?:list|tuple) of records: ", "records"),
     (r"(?:list|tuple) of str: ", "documents"),
-    (r"dict of str: ", "named"),
+    (r"(?:dict|Folder) of str: ", "named"),
     (r"str: ", "text"),
     (r"Series: ", "values"),
     (r"(?:list|tuple): [^\n]*\ntypes: (?:(?:int|float) ~?[\d,]+(?:, )?)+\n", "values"),
