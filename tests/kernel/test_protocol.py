@@ -95,6 +95,17 @@ def test_replies_find_the_thread_that_asked(pair: Pair) -> None:
     assert answers == {n: n for n in range(20)}
 
 
+def test_one_thread_can_wait_for_the_first_of_several_replies(pair: Pair) -> None:
+    channel, kernel = Channel(pair[0]), Channel(pair[1])
+    keys = [channel.post("child", number=number) for number in range(3)]
+    asked = [kernel.command() for _ in keys]
+    for place in (2, 0, 1):
+        kernel.send({"op": "reply", "id": asked[place]["id"], "value": place})
+        key, reply = channel.reply_to_any(keys)
+        assert (key, reply["value"]) == (keys[place], place)
+        keys[place] = "done"
+
+
 def test_a_command_reaches_the_main_loop_while_a_thread_still_waits(pair: Pair) -> None:
     channel, kernel = Channel(pair[0]), Channel(pair[1])
     stray = threading.Thread(target=channel.ask, args=["late"])

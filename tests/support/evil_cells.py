@@ -112,7 +112,7 @@ _DEADLY = [
         "class C:\n    def __repr__(self): os._exit(7)\nFINAL(C())",
         told="code 7",
     ),
-    Evil("recorder of answers broken", "died", "FINAL.__self__.describe_answer = lambda: 1 / 0"),
+    Evil("recorder of answers broken", "died", "FINAL.__self__.describe = lambda: 1 / 0"),
     Evil("builtins rebound", "died", "import builtins; builtins.isinstance = builtins.len = builtins.sorted = None"),
 ]
 
