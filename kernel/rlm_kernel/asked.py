@@ -70,11 +70,21 @@ class Asked:
             piece=piece_size(settings.window or window_of(model)),
             repair_calls=settings.repair_calls,
             repair_placeholders=settings.repair_placeholders,
+            sample=settings.sample,
+            redact=settings.redact,
         )
 
 
 def take(
-    question: str, context: Any, name: str, settings: Settings, hooks: Hooks, talk: Talk, namespace: dict[str, Any]
+    question: str,
+    context: Any,
+    name: str,
+    settings: Settings,
+    hooks: Hooks,
+    talk: Talk,
+    namespace: dict[str, Any],
+    *,
+    offline: bool,
 ) -> Asked:
     """Return what is asked.
 
@@ -86,6 +96,7 @@ def take(
         hooks: the caller's own Python.
         talk: the questions before it.
         namespace: the user's variables.
+        offline: whether the offline solver answers.
 
     Raises:
         QuestionError: there is no question.
@@ -105,7 +116,15 @@ def take(
     contexts = tuple(open_context(value) for value in named.values())
     names = tuple(expression if expression in namespace else "" for expression in named)
     cards = describe_all(contexts, names, first=len(talk.contexts), sample=settings.sample, redact=settings.redact)
-    return Asked(question, contexts, tuple(named), cards, route(contexts, settings), talk, talk.values(namespace))
+    return Asked(
+        question,
+        contexts,
+        tuple(named),
+        cards,
+        route(contexts, settings, offline=offline),
+        talk,
+        talk.values(namespace),
+    )
 
 
 def _check_readable(context: Any, name: str) -> None:

@@ -130,7 +130,7 @@ def _begin(
     """Check the call, open the branch, and start the work."""
     endpoint = endpoint_for(settings, os.environ)
     before = talk or (_last_talk() if settings.follow else None) or Talk()
-    asked = take(question, context, name, settings, hooks, before, namespace)
+    asked = take(question, context, name, settings, hooks, before, namespace, offline=endpoint.offline)
     solving = Solving(asked, endpoint, settings, hooks)
     with interrupts_held() as interrupts:
         solving.open(namespace)

@@ -285,6 +285,15 @@ async def test_peers_28_what_was_printed_before_an_exception_stays_and_the_cell_
 
 
 @on(EVERY_KIND)
+async def test_engines_71_of_much_output_the_ends_stay_and_what_is_cut_is_counted(kind: str) -> None:
+    async with session_of(kind, Kit((None,))) as branch:
+        shown = (await ran(branch, "print('first' + 'x' * 5_000_000 + 'last')")).stdout
+    assert shown.startswith("firstxxx")
+    assert shown.endswith("xxxlast\n")
+    assert f"{5_000_010 - 2**22:,}" in shown[2**20 : -(2**20)].strip("x")
+
+
+@on(EVERY_KIND)
 async def test_engines_67_a_cell_without_an_end_costs_only_itself(kind: str) -> None:
     """Also peers 37."""
     async with session_of(kind, Kit(("text",))) as branch:

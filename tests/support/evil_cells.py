@@ -280,7 +280,7 @@ os._exit(1)
     Evil(
         "checkpoints broken", "ok", "import rlm_kernel.branches.runner as r; r._Runner._checkpoint = None", later="died"
     ),
-    Evil("scaffold emptied", "ok", "FINAL.__self__._fixed.clear(); FINAL.__self__.repair = list"),
+    Evil("scaffold emptied", "ok", "FINAL.__self__._session._fixed.clear(); FINAL.__self__._session.repair = list"),
     Evil("elsewhere, and that is gone", "ok", "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"),
     Evil("error that cannot be shown", "error", "class E(Exception):\n    def __str__(self): return 1 / 0\nraise E"),
     Evil("huge error", "error", "raise ValueError('x' * 10**8)"),

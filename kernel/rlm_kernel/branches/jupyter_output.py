@@ -12,7 +12,8 @@ from .capture import Displays
 
 __all__ = ["CellOutput"]
 
-_KEPT = 100_000
+_KEPT = 2 * 2**20
+_VALUE = 100_000
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -43,7 +44,7 @@ class CellOutput:
             show = self.displays.update if kind == "update_display_data" else self.displays.add
             show(content["data"], content.get("transient", {}).get("display_id"))
             if kind == "execute_result":
-                self.displays.value_text = clip(str(content["data"].get("text/plain", "")), _KEPT)
+                self.displays.value_text = clip(str(content["data"].get("text/plain", "")), _VALUE)
         elif kind == "clear_output":
             self.displays.clear(wait=content["wait"])
         elif kind == "error":
@@ -61,7 +62,7 @@ class CellOutput:
 
 
 class _Stream:
-    """The first and last 100,000 characters of a stream, and how many were in between."""
+    """The first and last 2 million characters of a stream, and how many were in between."""
 
     def __init__(self) -> None:
         self._head = self._tail = ""

@@ -22,6 +22,7 @@ __all__ = ["Cleaned", "Lot", "lot"]
 
 _LOOK_EVERY = 5.0
 _SHARE = 4
+_ROOM = "it made room for newer ones (see checkpoints and checkpoint_memory)"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class Lot:
         while self.count > most or (self.count and self._held() > limit):
             self._drop_oldest()
         self._stand_guard()
+
+    def thin(self, branch: Branch, most: int) -> None:
+        """Drop the oldest checkpoints of a branch at work beyond `most`: each is a process that its next fork pays for."""
+        while len(branch.parked) > most:
+            branch.unpark(next(iter(branch.parked)))
+            self._dropped[branch] = _ROOM
 
     def look(self, branch: Branch, label: Hashable) -> None:
         """Check that a checkpoint is still there.
@@ -91,9 +98,9 @@ class Lot:
     def _drop_oldest(self) -> None:
         branch = next((b for b in self._branches if len(b.parked) > 1), self._branches[0])
         branch.unpark(next(iter(branch.parked)))
-        self._dropped[branch] = why = "it made room for newer ones (see checkpoints and checkpoint_memory)"
+        self._dropped[branch] = _ROOM
         if not branch.parked:
-            self._let_go(branch, why)
+            self._let_go(branch, _ROOM)
 
     def _let_go(self, branch: Branch, why: str) -> None:
         self._branches.remove(branch)

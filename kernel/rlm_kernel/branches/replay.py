@@ -45,6 +45,8 @@ class Take:
                 reply = {"value": await serve(name, {**asked, **more})}
             except RLMError as error:
                 reply = {"error": str(error)}
+            except Exception as error:  # noqa: BLE001 (whatever it is, a cell that gets no reply waits for it)
+                reply = {"error": f"the call failed on the notebook's side: {type(error).__name__}: {error}"}
         self.calls.append((name, asked, reply))
         return reply
 

@@ -24,11 +24,16 @@ class Route:
     text: str = ""
 
 
-def route(contexts: Sequence[Any], settings: Settings) -> Route:
-    """Choose the way for a question over `contexts`: direct under the threshold, else by code."""
+def route(contexts: Sequence[Any], settings: Settings, *, offline: bool = False) -> Route:
+    """Choose the way for a question over `contexts`: direct under the threshold, else by code.
+
+    The `offline` solver works by code only.
+    """
     threshold = settings.direct_threshold
     if not threshold:
         return Route("rlm", "direct_threshold is 0")
+    if offline:
+        return Route("rlm", "the offline solver works by code only")
     texts = [_as_text(context, threshold) for context in contexts]
     if any(text is None for text in texts):
         return Route("rlm", f"the context is no text of less than {threshold:,} characters (direct_threshold)")

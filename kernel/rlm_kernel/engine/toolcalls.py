@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..branches.luggage import SEARCH
 from ..errors import SubcallError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def run_tool(hooks: Hooks, depth: int, *, name: str, args: Sequence[Any], 
 
     """
     tools = hooks.sub_tools if depth and hooks.sub_tools is not None else hooks.tools
-    tool = tools.get(name)
+    tool = hooks.retriever if name == SEARCH and hooks.retriever is not None else tools.get(name)
     tool = tool["tool"] if isinstance(tool, Mapping) and "tool" in tool else tool
     if not callable(tool):
         raise SubcallError(f"there is no tool named {name!r}")
