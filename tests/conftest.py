@@ -24,7 +24,32 @@ PRIVATE = (
 )
 """Folders that get a temporary place of their own."""
 
-STRIPPED = ("OPENAI_", "RLM_", "JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "JPY_")
+STRIPPED = (
+    "AI_GATEWAY_",
+    "ANTHROPIC_",
+    "AZURE_OPENAI_",
+    "DEEPSEEK_",
+    "GEMINI_",
+    "GOOGLE_API_KEY",
+    "GROQ_",
+    "HF_TOKEN",
+    "JPY_",
+    "JUPYTER_CONFIG_PATH",
+    "JUPYTER_PATH",
+    "LITELLM_",
+    "LLAMA_API_KEY",
+    "LLM_",
+    "MISTRAL_",
+    "OLLAMA_",
+    "OPENAI_",
+    "OPENROUTER_",
+    "PORTKEY_",
+    "RLM_",
+    "TOGETHER_",
+    "VERCEL_OIDC_TOKEN",
+    "VLLM_API_KEY",
+    "XAI_",
+)
 """Beginnings of the variables that no test may see."""
 
 

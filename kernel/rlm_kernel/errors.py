@@ -7,6 +7,7 @@
     ├── ModelError           the model's side of a call failed
     │   ├── ModelUnreachable     no server answers at the base URL
     │   ├── ModelAuthError       the key is missing or refused (401, 403)
+    │   ├── ModelBusy            the server has no room for the call (408, 409, 429, 5xx), or its turn came too late
     │   ├── ModelNotFound        the server does not know the model (404)
     │   ├── ModelRejected        the server refuses the request itself (400, 413, 422)
     │   │   └── ModelOverflow        the prompt does not fit the model's window
@@ -18,6 +19,8 @@
     ├── SubcallError         raised inside a cell: a sub-call failed
     ├── LimitReached         a call was not made, or cut short, because a limit of the run is reached
     ├── JournalError         a journal cannot be read
+    ├── RecordingError       a recorded reply cannot be read or written
+    │   └── DivergenceError      a strict replay asks for something that was not recorded
     └── KeepError            a name cannot be brought back
 
 In a notebook an `RLMError` is shown as two short lines, never as a traceback.
@@ -34,11 +37,13 @@ __all__ = [
     "BranchDied",
     "BranchError",
     "ContextError",
+    "DivergenceError",
     "ForkUnavailable",
     "JournalError",
     "KeepError",
     "LimitReached",
     "ModelAuthError",
+    "ModelBusy",
     "ModelError",
     "ModelNotFound",
     "ModelOverflow",
@@ -49,6 +54,7 @@ __all__ = [
     "ProtocolError",
     "QuestionError",
     "RLMError",
+    "RecordingError",
     "SubcallError",
 ]
 
@@ -112,15 +118,37 @@ class QuestionError(RLMError):
 
 
 class ModelError(RLMError):
-    """A model call failed for good."""
+    """A model call failed, for good once it is raised to the caller of a run.
+
+    Attributes:
+        transient: the same call may well succeed a little later.
+        crowded: other calls took the room; alone, this one might have it.
+        retry_after: seconds for which the server wants to be left alone; `None` if it does not say.
+
+    """
+
+    transient = False
+    crowded = False
+    retry_after: float | None = None
 
 
 class ModelUnreachable(ModelError):
-    """No server answers at the base URL, or it stopped answering."""
+    """No server answers at the base URL, or it stopped answering.
+
+    Attributes:
+        answered: a connection came about; if not, other calls will fare no better.
+
+    """
+
+    answered = True
 
 
 class ModelAuthError(ModelError):
     """The server refuses the key (401 or 403), or there is none."""
+
+
+class ModelBusy(ModelError):
+    """The server has no room for the call now (408, 409, 429, 5xx), or the call's turn came too late."""
 
 
 class ModelNotFound(ModelError):
@@ -179,6 +207,28 @@ class LimitReached(RLMError):
 
 class JournalError(RLMError):
     """A journal is missing or cannot be read."""
+
+
+class RecordingError(RLMError):
+    """A recorded reply cannot be read, or a new one not be written."""
+
+
+class DivergenceError(RecordingError):
+    """A strict replay asks for something that was not recorded; the message says where in the run, and what differs.
+
+    Args:
+        message: what differs.
+        hint: what to do about it.
+        diff: all of the first message that differs, as a unified diff; empty if something else does.
+
+    """
+
+    def __init__(self, message: str, hint: str = "", diff: str = "") -> None:
+        super().__init__(message, hint)
+        self.diff = diff
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint, self.diff))
 
 
 class KeepError(RLMError):

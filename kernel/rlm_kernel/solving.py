@@ -24,9 +24,8 @@ from .engine.loop import Trajectory
 from .engine.task import Task
 from .engine.tree import Tree
 from .errors import KeepError, RLMError
-from .models.client import ModelClient
 from .models.endpoint import Endpoint
-from .models.probe import served
+from .models.models import Models
 from .moments import Moments
 from .settings import Settings
 from .trajectory.events import Event, Kept, RunEnded, RunStarted
@@ -57,6 +56,7 @@ class Solving:
         self._settings = settings
         self._hooks = hooks
         self._started = time.monotonic()
+        self._redactor = Redactor(os.environ, Rules.parse(settings.redact or "").mask)
         self._branch: Branch | None = None
         self._messages: list[Message] = []
         self._answer_is_there = False
@@ -77,7 +77,7 @@ class Solving:
         if asked.route.method == "rlm":
             kit = asked.kit(self._settings, self._hooks, self._endpoint.sub_model)
             self._branch = open_as_set(namespace, kit, self._settings)
-        self.record = Recorder(Path(self._settings.runs_dir), new_run_id())
+        self.record = Recorder(Path(self._settings.runs_dir), new_run_id(), self._redactor)
         self._emit(
             RunStarted(
                 run_id=self.record.run_id,
@@ -104,14 +104,14 @@ class Solving:
         """Answer the question; return what of the branch is to be kept."""
         client = None
         try:
-            client = ModelClient(self._endpoint, repeat_guard=self._settings.repeat_guard)
+            client = Models(self._settings, self._endpoint, redactor=self._redactor)
             tree = Tree(
                 settings=self._settings,
                 endpoint=self._endpoint,
                 client=client,
                 budget=Budget(self._settings),
-                redactor=Redactor(os.environ, Rules.parse(self._settings.redact or "").mask),
-                window=(await served(self._endpoint, self._settings)).window,
+                redactor=self._redactor,
+                window=await client.window(self._endpoint.model),
                 hooks=self._hooks,
                 context_text=self._asked.text,
             )
@@ -130,7 +130,7 @@ class Solving:
     async def _directly(self, tree: Tree) -> None:
         direct = Direct(tree, self._asked.question, self._asked.route.text, self._emit)
         await direct.run()
-        self._messages = direct.conversation.messages
+        self._messages = direct.conversation.history
         if direct.answer is not None:
             self.record.run.answer_object = (direct.value,)
 
@@ -141,7 +141,7 @@ class Solving:
         task = Task(asked.question, asked.cards, earlier=len(asked.talk.histories))
         trajectory = Trajectory(tree, task, branch, self._emit)
         await trajectory.run()
-        self._messages, self._answer_is_there = trajectory.conversation.messages, trajectory.held
+        self._messages, self._answer_is_there = trajectory.conversation.history, trajectory.held
         parcel = await self._pack(branch)
         await lot.admit(branch, self._settings.checkpoints, self._settings.checkpoint_memory)
         return parcel

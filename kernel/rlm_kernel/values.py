@@ -7,9 +7,11 @@ the error are made in one place, `Kind.read`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex, get_origin
@@ -32,6 +34,7 @@ __all__ = [
     "NAME",
     "NAMES",
     "NUMBER",
+    "PRICES",
     "RULES",
     "TEMPERATURE",
     "TEXT",
@@ -57,6 +60,7 @@ _MEMORY = re.compile(_NUMBER + "((?:[kmgt]i?)?)b?", re.ASCII | re.IGNORECASE)
 _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _TYPES = {kind.__name__: kind for kind in (str, int, float, bool, list, dict, set, tuple)}
 _KERNEL = re.compile(r"kernel:[\w.-]+", re.ASCII)
+_PASSWORD = re.compile(r"[^\s/'\"@]+@")
 _URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 
 
@@ -87,7 +91,8 @@ class Kind:
         try:
             return self.convert(raw)
         except (TypeError, ValueError, OverflowError, LookupError):
-            message = f"{label} must be {self.rule}, not {reprlib.repr(raw)}"
+            shown = _PASSWORD.sub("«secret»@", reprlib.repr(raw))
+            message = f"{label} must be {self.rule}, not {shown}"
             raise OptionError(message, f"for example {label}={self.example}") from None
 
 
@@ -193,6 +198,14 @@ def _money(raw: object) -> float:
     return _real(raw.strip().removeprefix("$") if isinstance(raw, str) else raw, 1e-6, 1e9)
 
 
+def _object(raw: object) -> dict[str, object]:
+    value = json.loads(raw) if isinstance(raw, str) else raw
+    if not isinstance(value, Mapping):
+        raise TypeError
+    json.dumps(value := dict(value), allow_nan=False)  # it is sent, and written down
+    return value
+
+
 def _rules(raw: object) -> str:
     rules = _text(raw)
     for pattern in re.findall(r"/((?:[^/\\]|\\.)+)/", rules):
@@ -201,6 +214,12 @@ def _rules(raw: object) -> str:
         except re.error:
             raise ValueError from None
     return rules
+
+
+def _prices(raw: object) -> object:
+    from .models.pricing import read_prices
+
+    return read_prices(raw)
 
 
 def _type(raw: object) -> object:
@@ -238,7 +257,14 @@ VIEW = one_of("auto", "static", "none")
 FLAG = Kind("flag", "true or false", "true", _flag)
 FRACTION = Kind("fraction", "a number from 0 to 1", "0.8", lambda raw: _real(raw, 0.0, 1.0))
 TEMPERATURE = Kind("number", "a number from 0 to 2", "0.7", lambda raw: _real(raw, 0.0, 2.0))
+PRICES = Kind(
+    "table",
+    "USD per million tokens as JSON, by model, for input and output (and cached), or the path of such a file",
+    '{"qwen3:32b": {"input": 0.1, "output": 0.3}}',
+    _prices,
+)
 MONEY = Kind("amount", "an amount of US dollars above 0", "0.50", _money)
 TEXT = Kind("text", "a text that is not empty", '"Answer in French."', _text)
 RULES = Kind("names", "names and /patterns/ with commas between them", "salary,iban,/[0-9]{16}/", _rules)
+OBJECT = Kind("JSON object", "a dict, or the text of a JSON object", '{"top_p": 0.9}', _object)
 TYPE = Kind("type", "a type, a model class or a JSON schema", "int", _type)

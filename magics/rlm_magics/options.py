@@ -55,12 +55,22 @@ _EXPRESSION = Kind("expression", "a Python expression", "df", str)
 _PROSE = Kind("text", "a question", "Which region grew most?", str)
 _VARIABLE = Kind("variable", "a name that a variable can have", "run", _variable)
 
+_QUESTION = "The question"
+
 _OWN = (
-    Option("context", None, _EXPRESSION, "the value the question is about; required", "", ""),
-    Option("query", None, _PROSE, "the question, to the end of the line; else the cell's body", "", ""),
-    Option("out", None, _VARIABLE, "variable that gets the Run; also -o NAME", "", ""),
-    replace(settings.OPTIONS["answer_type"], kind=_EXPRESSION),
+    Option(
+        "context",
+        None,
+        _EXPRESSION,
+        "the value the question is about, or several: df,docs; required",
+        "",
+        "",
+        _QUESTION,
+    ),
+    Option("query", None, _PROSE, "the question, to the end of the line; else the cell's body", "", "", _QUESTION),
+    Option("out", None, _VARIABLE, "variable that gets the Run; also -o NAME", "", "", _QUESTION),
 )
+_ANSWER_TYPE = replace(settings.OPTIONS["answer_type"], kind=_EXPRESSION)
 _NOT_ON_A_LINE = ("runs_dir", "checkpoints", "checkpoint_memory", "address_space")
 """Settings of the session, not of one question."""
 
@@ -69,10 +79,10 @@ def _table(options: Iterable[Option]) -> Mapping[str, Option]:
     return MappingProxyType({option.name: option for option in options})
 
 
-OPTIONS = _table(
-    (*_OWN, *(row for name, row in settings.OPTIONS.items() if name not in (*_NOT_ON_A_LINE, "answer_type")))
-)
-"""All options of `%%rlm` by name, in the order in which help lists them."""
+_SETTINGS = {**settings.OPTIONS, "answer_type": _ANSWER_TYPE}
+
+OPTIONS = _table((*_OWN, *(row for name, row in _SETTINGS.items() if name not in _NOT_ON_A_LINE)))
+"""All options of `%%rlm` by name, in the order in which help lists them: group after group."""
 
 _KEEP = replace(settings.OPTIONS["keep"], default="all")  # the cell is the user's own: what it does is meant
 
@@ -91,8 +101,9 @@ def read_line(line: str, body: str | None) -> Call:
 
     """
     tokens = {token.name: token for token in scan(line)}
-    values = {name: _value(token, OPTIONS) for name, token in tokens.items()}
-    context, query, out, kind = (None if (v := values.pop(o.name, None)) is None else str(v) for o in _OWN)
+    values = {name: _value(token, OPTIONS, "rlm") for name, token in tokens.items()}
+    own = (*_OWN, _ANSWER_TYPE)
+    context, query, out, kind = (None if (v := values.pop(o.name, None)) is None else str(v) for o in own)
     question = (body or "").strip()
     if question and query is not None:
         hint = "remove query= from the line, or empty the cell's body"
@@ -110,15 +121,15 @@ def read_branch_line(line: str) -> dict[str, object]:
         OptionError: the line does not follow the grammar, or an option or its value is wrong.
 
     """
-    given = {token.name: _value(token, BRANCH_OPTIONS) for token in scan(line, likely="timeout")}
+    given = {token.name: _value(token, BRANCH_OPTIONS, "branch") for token in scan(line, likely="timeout")}
     return {"keep": _KEEP.default, **given}
 
 
-def _value(token: Token, table: Mapping[str, Option]) -> object:
+def _value(token: Token, table: Mapping[str, Option], magic: str) -> object:
     option = table.get(token.name)
     if option is None:
         near = get_close_matches(token.name, table, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the options are {', '.join(table)}"
+        hint = f"did you mean {near[0]}?" if near else f"%%{magic}? lists the options"
         raise OptionError(f"there is no option {token.name!r}", hint, line=token.line, column=token.column)
     if option.kind is _EXPRESSION and token.value is not None:
         return token.value  # an expression keeps its quotes

@@ -1,14 +1,18 @@
-"""What `%%rlm?` and `%%branch?` show, written from the tables of options and commands."""
+"""What `%%rlm?` and `%%branch?` show, written from the tables of options and commands.
+
+The many options of `%%rlm` stand in groups, each under its heading.
+"""
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from .commands import COMMANDS
 from .options import BRANCH_OPTIONS, OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from rlm_kernel.settings import Option
 
@@ -23,8 +27,9 @@ Answer a question about a value by letting a language model write Python against
     run = %rlm context=EXPRESSION [option=value ...] query="the question"
 
 In the second form the question needs its quotes where it ends with a question mark.
-The value is not sent to the model: the code it writes runs on a copy of this session.
-The result is a Run; it shows itself, and is also in `_`."""
+The value is not sent to the model (direct_threshold is the exception): its code runs on a copy of this session.
+The result is a Run; it shows itself, and is also in `_`.
+A flag needs no value: --orchestrator. A type is an expression: answer_type=list[int]."""
 
 _EXAMPLES = """\
 Examples:
@@ -34,7 +39,10 @@ Examples:
     %%rlm context=df.loc["2024":, ["price", "region"]] model=gpt-5-mini timeout=2m out=run
     Which region raised its price most often?
 
-    %%rlm context=docs keep=none query=Which documents mention a refund?"""
+    %%rlm context=docs keep=none query=Which documents mention a refund?
+
+    %%rlm context=orders,minutes answer_type=list[str] max_tokens=200000 --verify-answer
+    Which customers in the minutes have no order?"""
 
 _BRANCH = """\
 Run this cell on a branch of the session: keep what it does if it succeeds, and nothing otherwise.
@@ -55,22 +63,25 @@ Examples:
     %%branch timeout=10m mem=4GB keep=result
     result = simulate(df)"""
 
+_WIDTH = max(map(len, OPTIONS))
+
 
 def usage() -> str:
-    """Return the help of `%%rlm`: synopsis, a line per option with its unit and default, commands, examples."""
+    """Return the help of `%%rlm`: synopsis, options in groups with units and defaults, commands, examples."""
     width = max(map(len, COMMANDS))
     commands = "\n".join(f"    %rlm {command.name:{width}}  {command.doc}" for command in COMMANDS.values())
-    return f"{_HEAD}\n\nOptions:\n{_rows(OPTIONS)}\n\nCommands:\n{commands}\n\n{_EXAMPLES}\n"
+    groups = groupby(OPTIONS.values(), key=lambda option: option.group)
+    options = "\n\n".join(f"{group}:\n{_rows(rows)}" for group, rows in groups)
+    return f"{_HEAD}\n\n{options}\n\nCommands:\n{commands}\n\n{_EXAMPLES}\n"
 
 
 def branch_usage() -> str:
     """Return the help of `%%branch`: what it does, a line per option with its unit and default, examples."""
-    return f"{_BRANCH}\n\nOptions:\n{_rows(BRANCH_OPTIONS)}\n\n{_BRANCH_EXAMPLES}\n"
+    return f"{_BRANCH}\n\nOptions:\n{_rows(BRANCH_OPTIONS.values())}\n\n{_BRANCH_EXAMPLES}\n"
 
 
-def _rows(table: Mapping[str, Option]) -> str:
-    width = max(map(len, table))
-    return "\n".join(f"    {option.name:{width}}  {_explained(option)}" for option in table.values())
+def _rows(options: Iterable[Option]) -> str:
+    return "\n".join(f"    {option.name:{_WIDTH}}  {_explained(option)}" for option in options)
 
 
 def _explained(option: Option) -> str:
@@ -81,4 +92,6 @@ def _explained(option: Option) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()  # as it is written on the line
     return f"{value:g}" if isinstance(value, float) else str(value)

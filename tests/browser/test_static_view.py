@@ -9,8 +9,9 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Dialog, Locator, Page
 
+from rlm_kernel.trajectory.run import Run
 from rlm_widgets import mime_bundle
-from support import sample_runs
+from support import engine_runs, sample_runs
 from support.lab import Lab
 
 pytestmark = pytest.mark.browser
@@ -19,11 +20,11 @@ PROBE = '<p title="probe" data-probe="kept only where the notebook is trusted">p
 ANSWER = "South lost most: 9,412 customers left after the price change"
 
 
-def notebook(source: str) -> dict[str, Any]:
+def notebook(source: str, run: Run | None = None) -> dict[str, Any]:
     """Return a notebook with a run and a probe as outputs; its `source` makes it differ from those that are signed."""
     outputs = [
         {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": data}
-        for data in (mime_bundle(sample_runs.solved()), {"text/html": PROBE})
+        for data in (mime_bundle(run or sample_runs.solved()), {"text/html": PROBE})
     ]
     cells = [
         {
@@ -62,11 +63,13 @@ def test_stored_run_reads_and_opens_in_jupyterlab(lab: Lab, page: Page, trusted:
     reads_and_opens(page.locator(".jp-OutputArea").first)
 
 
-def test_sanitizer_takes_nothing_away(lab: Lab, page: Page) -> None:
+@pytest.mark.parametrize("run", [sample_runs.solved(), engine_runs.guarded()], ids=["solved", "guarded"])
+def test_sanitizer_takes_nothing_away(lab: Lab, page: Page, run: Run) -> None:
     """Every inline style, tag and image of the view survives in an untrusted notebook."""
-    html = mime_bundle(sample_runs.solved())["text/html"]
-    lab.write("unsigned.ipynb", notebook("unsigned"))
-    lab.open(page, "unsigned.ipynb")
+    html = mime_bundle(run)["text/html"]
+    name = f"unsigned-{run.limit}.ipynb"
+    lab.write(name, notebook(name, run))
+    lab.open(page, name)
     output = page.locator(".jp-OutputArea .jp-RenderedHTML").first
     output.wait_for()
     count = """(root) => {
@@ -83,6 +86,19 @@ def test_converted_notebook_reads_and_opens_offline(page: Page) -> None:
     page.route("**/*", lambda route: route.abort())
     page.set_content(body, wait_until="domcontentloaded")
     reads_and_opens(page.locator("body"))
+
+
+def test_what_the_engine_did_is_in_sight_or_one_click_away(page: Page) -> None:
+    page.route("**/*", lambda route: route.abort())
+    page.set_content(mime_bundle(engine_runs.guarded())["text/html"], wait_until="domcontentloaded")
+    for words in ("not verified", "max_answer_retries", "by sub-calls 8,400 in", "the brief was cut"):
+        assert page.get_by_text(words).first.is_visible()
+    guard = page.get_by_text("It gives no date.")
+    assert not guard.is_visible()
+    page.locator("summary", has_text="So:").click()
+    guard.wait_for(state="visible")
+    page.locator("summary", has_text="Checked by gpt-5-mini").click()
+    page.get_by_text("the server is gone").wait_for(state="visible")
 
 
 def test_hostile_texts_run_nothing(page: Page) -> None:

@@ -57,7 +57,7 @@ def test_no_question(line: str) -> None:
         ("context=df query=a", 11, "give the question once", "query="),
         ("contxt=df", 0, "there is no option 'contxt'", "did you mean context?"),
         ("context=df max_iteration=3", 11, "there is no option 'max_iteration'", "max_iterations?"),
-        ("zzz=1", 0, "there is no option 'zzz'", "context, query, out"),
+        ("zzz=1", 0, "there is no option 'zzz'", "%%rlm? lists the options"),
         ("runs_dir=/x", 0, "there is no option 'runs_dir'", ""),
         ("context=df --zzz", 11, "there is no option 'zzz'", ""),
         ("context=df timeout=5x", 19, "timeout must be a number of seconds", "2m"),
@@ -77,6 +77,15 @@ def test_no_question(line: str) -> None:
         ("ship=a-b", 5, "ship must be variable names", "df,totals"),
         ("checkpoints=2", 0, "there is no option 'checkpoints'", ""),
         ("view=live", 5, "view must be auto, static or none", "static"),
+        ("context=df orchestrator=perhaps", 24, "orchestrator must be true or false", "orchestrator=true"),
+        ("soft_limit=1.5", 11, "soft_limit must be a number from 0 to 1", "0.8"),
+        ("max_budget=0", 11, "max_budget must be an amount of US dollars above 0", "0.50"),
+        ("max_tokens=many", 11, "max_tokens must be a whole number of at least 1", ""),
+        ("verify_subcalls=some", 16, "verify_subcalls must be none, rules, model or tiered", ""),
+        ("engineer=yes", 9, "engineer must be off, brief, notes or both", ""),
+        ("redact='/[/'", 7, "redact must be names and /patterns/", "salary"),
+        ("--max-tokens", 0, "max_tokens needs a value", "max_tokens="),
+        ("context=df, docs", 12, "'docs' is not an option", "no blank after the comma: context=df,docs"),
     ],
 )
 def test_refused_at_its_column(line: str, column: int, message: str, hint: str) -> None:
@@ -88,9 +97,31 @@ def test_refused_at_its_column(line: str, column: int, message: str, hint: str) 
 
 
 def test_settings_on_the_line_are_rows_of_the_table_of_settings() -> None:
-    rows = [name for name, option in OPTIONS.items() if option is settings.OPTIONS.get(name)]
-    assert rows == list(OPTIONS)[4:]
-    assert list(OPTIONS)[:4] == ["context", "query", "out", "answer_type"]
+    own = [name for name, option in OPTIONS.items() if option is not settings.OPTIONS.get(name)]
+    assert own == ["context", "query", "out", "answer_type"]
+    missing = [name for name in settings.OPTIONS if name not in OPTIONS]
+    assert missing == ["runs_dir", "checkpoints", "checkpoint_memory", "address_space"]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [("--orchestrator", True), ("orchestrator=true", True), ("--orchestrator=off", False), ("--verify-answer", True)],
+)
+def test_flags_need_no_value(line: str, value: bool) -> None:
+    assert list(read_line(f"context=df {line}", "question").given.values()) == [value]
+
+
+def test_the_type_of_the_answer_is_an_expression() -> None:
+    call = read_line("context=df,docs answer_type=list[dict[str, int]] max_tokens=5_000", "question")
+    assert (call.context, call.answer_type) == ("df,docs", "list[dict[str, int]]")
+    assert call.given == {"max_tokens": 5_000}
+
+
+def test_help_has_a_heading_for_every_group() -> None:
+    headings = [line.rstrip(":") for line in usage().splitlines() if line.endswith(":") and not line.startswith(" ")]
+    groups = list(dict.fromkeys(option.group for option in OPTIONS.values()))
+    assert headings == [*groups, "Commands", "Examples"]
+    assert len(groups) == 8
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -102,12 +133,13 @@ def test_help_explains_every_option(name: str) -> None:
     assert option.unit in row
     assert option.env in row
     if option.default is not None:
-        assert f"default {option.default:g}" in row if isinstance(option.default, float) else str(option.default) in row
+        default = f"{option.default:g}" if isinstance(option.default, float) else str(option.default)
+        assert default in row or default.lower() in row
 
 
 def test_examples_of_the_help_are_read() -> None:
     cells = usage().split("Examples:")[1].replace("\n    ", "\n").strip().split("\n\n")
-    assert len(cells) == 3
+    assert len(cells) == 4
     for cell in cells:
         line, _, body = cell.removeprefix("%%rlm ").partition("\n")
         call = read_line(line, body)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rlm_kernel.models import probe
+from rlm_kernel.models.discovery import pages
 from rlm_kernel.models.endpoint import OFFLINE, Endpoint, endpoint_for
 from rlm_kernel.models.probe import Served, served
 from rlm_kernel.settings import Settings
@@ -17,9 +17,9 @@ from support.openai_server import Raw, ScriptedModel
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_known() -> None:
     """Forget what servers said: loopback ports come back."""
-    monkeypatch.setattr(probe, "_answers", {})
+    pages.clear()
 
 
 def look(base_url: str, model: str = "m", **options: Any) -> Served:
@@ -90,7 +90,7 @@ def test_engines_80_a_server_that_cannot_be_reached_is_asked_again_later() -> No
         base_url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
         found = look(base_url, "gpt-4")
     assert found == Served(8_192, None, f"known of gpt-4; {base_url} could not be asked (ConnectError)")
-    assert probe._answers == {}
+    assert pages == {}
 
 
 def test_the_offline_solver_and_openai_are_not_asked() -> None:

@@ -17,7 +17,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 __all__ = ["CUT", "Raw", "Reply", "ScriptedModel"]
 
@@ -28,12 +29,19 @@ _USAGE: Final = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15
 
 
 class Raw:
-    """A reply below the level of completions: a status and a body as they are."""
+    """A reply below the level of completions: a status and a body as they are, `headers` beside the usual ones."""
 
-    def __init__(self, status: int, body: str, content_type: str = "application/json") -> None:
+    def __init__(
+        self,
+        status: int,
+        body: str,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.status = status
         self.body = body
         self.content_type = content_type
+        self.headers = headers
 
     @classmethod
     def error(cls, status: int, message: str, **more: object) -> Raw:
@@ -75,10 +83,12 @@ class ScriptedModel:
         sub: the reply to a sub-call's prompt.
         respond: the reply to any request, given its body; in place of `root` and `sub`.
         pages: what GET requests find, by path, such as `/props` or `/v1/models`; all else is 404.
+        routes: what POST requests get in place of a reply, by path, such as a 404 at `/v1/chat/completions`.
 
     Attributes:
         requests: bodies of all chat requests so far, with their headers under `"headers"`.
         visited: paths of all GET requests so far.
+        posted: paths, with their queries, of all POST requests so far.
         arrived: released once for every chat request that has come in.
         held: while cleared, requests wait here before they are answered.
         disconnected: set once a client has hung up before its reply was complete.
@@ -92,15 +102,18 @@ class ScriptedModel:
         *,
         respond: Callable[[dict[str, Any]], Answer] | None = None,
         pages: Mapping[str, Any] | None = None,
+        routes: Mapping[str, Raw] | None = None,
     ) -> None:
         self._root = list(root)
         self._sub = sub
         self._respond = respond
         self._pages = pages or {}
+        self._routes = routes or {}
         self._turn = 0
         self._lock = threading.Lock()
         self.requests: list[dict[str, Any]] = []
         self.visited: list[str] = []
+        self.posted: list[str] = []
         self.arrived = threading.Semaphore(0)
         self.held = threading.Event()
         self.held.set()
@@ -118,12 +131,12 @@ class ScriptedModel:
     @property
     def root_requests(self) -> list[dict[str, Any]]:
         """Requests of the root model."""
-        return [r for r in self.requests if r["messages"][0]["role"] == "system"]
+        return [r for r in self.requests if _opening(r)[0] == "system"]
 
     @property
     def sub_prompts(self) -> list[str]:
         """Prompts of all sub-calls."""
-        return [r["messages"][0]["content"] for r in self.requests if r["messages"][0]["role"] != "system"]
+        return [_opening(r)[1] for r in self.requests if _opening(r)[0] != "system"]
 
     def hold(self) -> None:
         """Let requests come in and answer none until `held` is set again."""
@@ -133,7 +146,7 @@ class ScriptedModel:
         """While requests are held, answer just one."""
         self._passes.release()
 
-    def __enter__(self) -> ScriptedModel:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -154,8 +167,9 @@ class ScriptedModel:
         """Return what the script says to one request."""
         if self._respond is not None:
             return self._respond(body)
-        if body["messages"][0]["role"] != "system":
-            return self._sub(body["messages"][0]["content"])
+        role, content = _opening(body)
+        if role != "system":
+            return self._sub(content)
         with self._lock:
             reply = self._root[min(self._turn, len(self._root) - 1)]
             self._turn += 1
@@ -166,6 +180,7 @@ class ScriptedModel:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else each small write waits 40 ms for the client to acknowledge the last
 
             def do_GET(self) -> None:
                 model.visited.append(self.path)
@@ -175,9 +190,10 @@ class ScriptedModel:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 model.requests.append({**body, "headers": dict(self.headers)})
+                model.posted.append(self.path)
                 model.arrived.release()
                 model.wait_for_turn()
-                answer = model.reply_to(body)
+                answer = model._routes.get(self.path) or model.reply_to(body)
                 if isinstance(answer, Raw):
                     self._send(answer)
                     return
@@ -185,7 +201,7 @@ class ScriptedModel:
                 if body.get("stream") and not reply.plain:
                     self._stream(reply, body)
                 else:
-                    self._send(Raw(200, json.dumps(completion(reply, body["model"]))))
+                    self._send(Raw(200, json.dumps(completion(reply, body["model"], plain="prompt" in body))))
 
             def _send(self, reply: Raw) -> None:
                 data = reply.body.encode()
@@ -193,6 +209,8 @@ class ScriptedModel:
                     self.send_response(reply.status)
                     self.send_header("Content-Type", reply.content_type)
                     self.send_header("Content-Length", str(len(data)))
+                    for name, value in reply.headers.items():
+                        self.send_header(name, value)
                     self.end_headers()
                     self.wfile.write(data)
                 except (BrokenPipeError, ConnectionResetError):
@@ -204,13 +222,13 @@ class ScriptedModel:
                     self.send_header("Content-Type", "text/event-stream")
                     self.send_header("Transfer-Encoding", "chunked")
                     self.end_headers()
-                    if self._pieces(reply, body["model"]):
+                    if self._pieces(reply, body):
                         self._write(*_ending(reply, body), "[DONE]")
                         self.wfile.write(b"0\r\n\r\n")
                 except (BrokenPipeError, ConnectionResetError):
                     self._hung_up()
 
-            def _pieces(self, reply: Reply, name: str) -> bool:
+            def _pieces(self, reply: Reply, body: dict[str, Any]) -> bool:
                 """Send what is said; false if the stream is not to be completed."""
                 whole = [{"reasoning_content": reply.reasoning}] * bool(reply.reasoning) + [reply.text]
                 for piece in whole if reply.chunks is None else reply.chunks:
@@ -219,7 +237,8 @@ class ScriptedModel:
                         return False
                     if not isinstance(piece, threading.Event):
                         delta = {"content": piece} if isinstance(piece, str) else piece
-                        self._write(_chunk(name, {"index": 0, "delta": delta, "finish_reason": None}))
+                        said = {"text": delta["content"]} if "prompt" in body else {"delta": delta}
+                        self._write(_chunk(body["model"], {"index": 0, **said, "finish_reason": None}))
                 return True
 
             def _write(self, *events: str) -> None:
@@ -257,8 +276,16 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def completion(reply: Reply, model: str) -> dict[str, Any]:
-    """Return a chat completion as the API sends it."""
+def _opening(body: dict[str, Any]) -> tuple[str, str]:
+    """Return the role and the content of a request's first message; a plain completion has both in its prompt."""
+    if "prompt" in body:
+        role, _, rest = body["prompt"].partition(": ")
+        return role.lower(), rest.removesuffix("\n\nAssistant:")
+    return body["messages"][0]["role"], body["messages"][0]["content"]
+
+
+def completion(reply: Reply, model: str, *, plain: bool = False) -> dict[str, Any]:
+    """Return a chat completion, or a plain one, as the API sends it."""
     message = {"role": "assistant", "content": reply.text}
     if reply.reasoning:
         message["reasoning_content"] = reply.reasoning
@@ -267,7 +294,13 @@ def completion(reply: Reply, model: str) -> dict[str, Any]:
         "object": "chat.completion",
         "created": 0,
         "model": model,
-        "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
+        "choices": [
+            {
+                "index": 0,
+                **({"text": reply.text} if plain else {"message": message}),
+                "finish_reason": reply.finish_reason,
+            }
+        ],
         **({"usage": reply.usage} if reply.usage is not None else {}),
     }
 

@@ -16,8 +16,8 @@ from rlm_kernel.engine.budget import Budget
 from rlm_kernel.engine.hooks import Hooks
 from rlm_kernel.engine.subcalls import Subcalls
 from rlm_kernel.engine.tree import Tree
-from rlm_kernel.models.client import ModelClient
 from rlm_kernel.models.endpoint import endpoint_for
+from rlm_kernel.models.models import Models
 from rlm_kernel.settings import resolve
 from rlm_kernel.trajectory.events import Event
 from rlm_kernel.trajectory.redact import Redactor
@@ -88,7 +88,7 @@ def grow(
         with ScriptedModel(sub=sub, respond=respond) as server:
             settings = resolve({"model": "root", "sub_model": "small", "base_url": server.base_url, **options}, {})
             endpoint = endpoint_for(settings, {})
-            client = ModelClient(endpoint)
+            client = Models(settings, endpoint, redactor=Redactor({}), environ={})
             tree = Tree(
                 settings=settings,
                 endpoint=endpoint,

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnswerFacts",
+    "AskedFacts",
     "BatchFacts",
     "CallFacts",
     "CellFacts",
     "ChangeFacts",
     "DisplayFacts",
     "Facts",
+    "GuardFacts",
     "IterationFacts",
     "Listed",
     "Mark",
@@ -48,13 +50,38 @@ class Listed(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class AnswerFacts:
-    """The answer as text, a `block` when it is long or has several lines; a draft is not `final`."""
+    """The answer as text, a `block` when it is long or has several lines; a draft is not `final`.
+
+    `verified` says in words what a check of it came to, and is empty if there was none.
+    """
 
     text: str
     block: bool
     type: str
     iteration: int
     final: bool
+    verified: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardFacts:
+    """A guard that acted: the setting it belongs to, and in one line what it did."""
+
+    guard: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFacts:
+    """What the engine asked a model for itself: `what` in words, and the reply, or the error where `failed`."""
+
+    what: str
+    model: str
+    tokens: str
+    time: str
+    prompt: str
+    reply: str
+    failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +101,13 @@ class CallFacts:
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
-    """Sub-calls made together, or a single one; `time` is that of the slowest."""
+    """Sub-calls made together, or a single one; `time` is that of the slowest.
+
+    `kinds` counts the steps of a query over a long text, such as `5 map, 1 reduce`; empty where there are none.
+    """
 
     calls: Listed[CallFacts]
+    kinds: str
     model: str
     failed: int
     time: str
@@ -121,20 +152,22 @@ class ChangeFacts:
 class IterationFacts:
     """One model turn; `prose` is its text without the code that ran and empty if `title` is all of it.
 
-    `trouble` is one line on why its last cell failed, empty if it did not.
+    `given` says what it handed in, `trouble` is one line on why its last cell failed, empty if it did not.
     """
 
     number: int
     title: str
     title_is_code: bool
     mark: Mark
-    answered: bool
+    given: Literal["", "answer", "draft"]
     time: str
     notes: str
     prose: str
     reasoning: str
     trouble: str
     cells: Listed[CellFacts]
+    guards: Listed[GuardFacts]
+    asked: Listed[AskedFacts]
     changes: Listed[ChangeFacts]
 
 
@@ -151,18 +184,23 @@ class NameFacts:
 class Facts:
     """A whole run.
 
-    `strip` is the header as pairs of label and value, `reason` says why the run stopped, and `changes` are what all
-    its iterations together did to the variables of the branch.
+    `strip` is the header as pairs of label and value, `spent` who used how many tokens and how much money, empty where
+    it was the root alone. `reason` says why the run stopped, `guards` and `asked` are from before the first turn, and
+    `changes` are what all its iterations together did to the variables of the branch.
     """
 
     status: Status
     reason: str
     strip: list[tuple[str, str]]
+    spent: list[tuple[str, str]]
     offline: bool
+    direct: bool
     question: str
     context: str
     card: str
     answer: AnswerFacts | None
+    guards: Listed[GuardFacts]
+    asked: Listed[AskedFacts]
     iterations: Listed[IterationFacts]
     changes: Listed[ChangeFacts]
     kept: Listed[NameFacts]

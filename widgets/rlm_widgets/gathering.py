@@ -8,15 +8,16 @@ be far larger than any page, so gathering gives up as soon as it is clear that t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rlm_kernel.branches.changes import NamespaceDiff
 
 from . import facts as f
 from .cleaning import one_line, shown
-from .words import counted, duration, money, size, tokens
+from .header import spent, strip
+from .words import counted, duration, purpose, size, tokens, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rlm_kernel.branches.changes import VariableChange
     from rlm_kernel.trajectory.records import CellError
     from rlm_kernel.trajectory.run import Run
-    from rlm_kernel.trajectory.steps import Cell, Iteration, SubCall
+    from rlm_kernel.trajectory.steps import Candidate, Cell, Consultation, GuardNote, Iteration, SubCall
 
 __all__ = ["TooMuchError", "gather"]
 
@@ -84,15 +85,19 @@ class _Gatherer:
             status=run.status,
             reason=one_line(run.stop_reason, 400),
             offline=run.offline,
+            direct=run.method == "direct",
             question=self._cut(run.question),
             context=context,
             card=self._cut(run.card),
             answer=self._answer(run),
+            guards=self._guards(run.chosen),
+            asked=self._consultations(run.chosen),
             iterations=self._list(run.iterations, self._iteration),
             changes=self._changes([cell for turn in run.iterations for cell in turn.cells]),
             kept=self._list(run.kept, lambda k: _name(k["name"], k["type"], k["preview"])),
             refused=self._list(run.refused, lambda r: _name(r["name"], r["type"], r["reason"])),
-            strip=_strip(run),
+            strip=strip(run),
+            spent=spent(run),
         )
 
     def _answer(self, run: Run) -> f.AnswerFacts | None:
@@ -102,7 +107,7 @@ class _Gatherer:
         at = next(i.index for i in run.iterations if i.answer is given)
         text = self._cut(given.text, 4)
         block = "\n" in text or len(text) > 400
-        return f.AnswerFacts(text, block, one_line(given.value_type), at, given.final)
+        return f.AnswerFacts(text, block, one_line(given.value_type), at, given.final, verdict(given.verified))
 
     def _iteration(self, turn: Iteration) -> f.IterationFacts:
         prose = self._cut(_prose(turn))
@@ -111,24 +116,48 @@ class _Gatherer:
         seconds = (turn.seconds or 0.0) + sum(cell.seconds for cell in turn.cells)
         notes = [counted(len(turn.cells), "cell")] if len(turn.cells) > 1 else []
         notes += [counted(len(subcalls), "sub-call")] if subcalls else []
+        notes += [counted(len(turn.guards), "guard")] if turn.guards else []
         return f.IterationFacts(
             number=turn.index,
             title=title or one_line(turn.cells[0].code if turn.cells else "") or "…",
             title_is_code=not title,
             mark=_mark(turn),
-            answered=turn.answer is not None and turn.answer.final,
+            given="" if turn.answer is None else "answer" if turn.answer.final else "draft",
             time=duration(seconds),
             notes=", ".join(notes),
             prose=prose if prose != title else "",
             reasoning=self._cut(turn.reasoning),
             trouble=_trouble(turn),
             cells=self._list(turn.cells if self.cells else [], self._cell),
+            guards=self._guards(turn),
+            asked=self._consultations(turn),
             changes=self._changes(turn.cells),
+        )
+
+    def _guards(self, place: Iteration | Candidate | None) -> f.Listed[f.GuardFacts]:
+        return self._list(place.guards if place else [], self._guard)
+
+    def _guard(self, note: GuardNote) -> f.GuardFacts:
+        told = f.GuardFacts(one_line(note.guard, 60), one_line(" ".join(note.detail[:2_000].split()), 300))
+        self._spend(len(told.guard) + len(told.detail))
+        return told
+
+    def _consultations(self, place: Iteration | Candidate | None) -> f.Listed[f.AskedFacts]:
+        return self._list(place.consultations if place else [], self._consultation)
+
+    def _consultation(self, asked: Consultation) -> f.AskedFacts:
+        return f.AskedFacts(
+            what=purpose(one_line(asked.role, 60)),
+            model=one_line(asked.model, 60),
+            tokens=tokens(asked.usage),
+            time=duration(asked.seconds),
+            prompt=self._cut(asked.prompt),
+            reply=self._cut(asked.error or asked.text),
+            failed=bool(asked.error),
         )
 
     def _cell(self, cell: Cell) -> f.CellFacts:
         trouble = cell.error["traceback"] or _reason(cell.error) if cell.error else ""
-        batches = [list(calls) for _, calls in groupby(cell.subcalls, key=_batch)]
         return f.CellFacts(
             code=self._cut(cell.code),
             mark=cell.outcome or "running",
@@ -138,7 +167,7 @@ class _Gatherer:
             trouble=self._cut(trouble),
             displays=self._list(cell.displays, self._display),
             rolled_back=self._list(cell.rolled_back, one_line),
-            batches=self._list(batches, self._batch),
+            batches=self._list(_together(cell.subcalls), self._batch),
         )
 
     def _display(self, bundle: dict[str, Any]) -> f.DisplayFacts:
@@ -157,7 +186,8 @@ class _Gatherer:
     def _batch(self, calls: list[SubCall]) -> f.BatchFacts:
         waited = max((call.seconds for call in calls if call.seconds is not None), default=0.0)
         failed = sum(bool(call.error) for call in calls)
-        return f.BatchFacts(self._list(calls, self._call), one_line(calls[0].model), failed, duration(waited))
+        model = one_line(calls[0].model)
+        return f.BatchFacts(self._list(calls, self._call), _kinds(calls), model, failed, duration(waited))
 
     def _call(self, call: SubCall) -> f.CallFacts:
         time = "pending" if call.seconds is None else duration(call.seconds)
@@ -205,28 +235,6 @@ class _Gatherer:
         return f.Listed([fact(t) for t in head], len(things) - self.items, [fact(t) for t in tail])
 
 
-def _strip(run: Run) -> list[tuple[str, str]]:
-    """Return the header; what a run does not have (a price, say) is not in it."""
-    cells = sum(len(turn.cells) for turn in run.iterations)
-    failed = sum(bool(call.error) for call in run.subcalls)
-    usage = run.usage
-    model = one_line(run.model, 60)
-    if run.sub_model and run.sub_model != run.model:
-        model += f" + {one_line(run.sub_model, 60)}"
-    branch = ": ".join(filter(None, (one_line(run.branch), one_line(run.branch_reason, 200))))
-    pairs = [
-        ("model", model),
-        ("iterations", f"{len(run.iterations):,}"),
-        ("cells", f"{cells:,}"),
-        ("sub-calls", f"{len(run.subcalls):,}" + (f" ({failed:,} failed)" if failed else "")),
-        ("tokens", tokens(usage) if usage.calls else ""),
-        ("cost", "" if run.offline else money(usage)),
-        ("time", "" if run.status == "running" else duration(run.seconds)),
-        ("branch", branch),
-    ]
-    return [(label, value) for label, value in pairs if value]
-
-
 def _prose(turn: Iteration) -> str:
     """Return the model's text without the blocks that ran; blocks that did not run stay readable in it."""
     ran = {"".join(cell.code.split()) for cell in turn.cells}
@@ -237,7 +245,7 @@ def _mark(turn: Iteration) -> f.Mark:
     """Return the worst outcome of an iteration's cells."""
     marks = {cell.outcome or "running" for cell in turn.cells}
     if not marks:
-        return "running" if turn.seconds is None else "no code"
+        return "running" if turn.seconds is None else "ok" if turn.answer else "no code"
     return next((bad for bad in _BAD if bad in marks), "ok")
 
 
@@ -253,8 +261,25 @@ def _reason(error: CellError) -> str:
     return error["message"] if stopped else f"{error['type']}: {error['message']}".strip(": ")
 
 
-def _batch(call: SubCall) -> int:
-    return -1 - call.index if call.batch is None else call.batch
+def _together(calls: Sequence[SubCall]) -> list[list[SubCall]]:
+    """Group what was asked together: a batch, or the parts of one long text with the step that put them together."""
+    groups: list[list[SubCall]] = []
+    for call in calls:
+        last = groups[-1][-1] if groups else None
+        part = call.kind in ("map", "reduce") and last is not None and last.kind == "map"
+        if last is not None and call.batch == last.batch and (part or call.batch is not None):
+            groups[-1].append(call)
+        else:
+            groups.append([call])
+    return groups
+
+
+def _kinds(calls: Sequence[SubCall]) -> str:
+    """Return how many calls of each kind there are, if there are parts of a long text among them."""
+    kinds = Counter(call.kind for call in calls)
+    if not kinds.keys() & {"map", "reduce"}:
+        return ""
+    return ", ".join(f"{count:,} {one_line(kind, 60)}" for kind, count in kinds.items())
 
 
 def _name(name: str, kind: str, detail: str) -> f.NameFacts:

@@ -1,7 +1,7 @@
 """A run as plain text: for terminals, logs, diffs and readers that show no HTML.
 
-The same facts as the static view in at most about fifty lines: answer, header, iterations with what went wrong and
-what they did to the variables, names.
+The same facts as the static view in at most about sixty lines: answer, header, iterations with what went wrong, which
+guards acted and what became of the variables, names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WIDTH = 88
 _ANSWER_LINES = 12
 _ITERATIONS = 12
 _CHANGES = 6
-_MOST = 100_000  # more than the few texts of a page without cells can have
+_MOST = 1_000_000  # more than the few texts of a page without cells can have
 _OFFLINE = (
     "Not a language model: this answer comes from the embedded rule-based solver.\n"
     "To use a model: %%rlm model=… base_url=…, or set OPENAI_API_KEY, OPENAI_BASE_URL and RLM_MODEL."
@@ -31,9 +31,10 @@ _OFFLINE = (
 
 
 def plain_text(run: Run) -> str:
-    """Return the run as plain text, about fifty lines at most."""
+    """Return the run as plain text, about sixty lines at most."""
     facts = gather(run, characters=600, items=_ITERATIONS, image_bytes=0, most=_MOST, cells=False)
-    blocks = (_answer(facts), _header(facts), _iterations(facts.iterations), _end(facts))
+    before = "\n".join(_cut(line, _WIDTH) for line in _of_engine(facts.guards, facts.asked))
+    blocks = (_answer(facts), _header(facts), before, _iterations(facts.iterations), _end(facts))
     return "\n\n".join(filter(None, blocks))
 
 
@@ -53,8 +54,12 @@ def _header(facts: f.Facts) -> str:
     state = status_words(facts.status)
     if facts.status != "answered" and facts.reason:
         state += f": {facts.reason}"
+    if facts.answer is not None and facts.answer.verified:
+        state += f" ({facts.answer.verified})"
     strip = " · ".join(f"{name} {value}" for name, value in facts.strip)
-    return "\n".join([state, fill(strip, _WIDTH), *([_OFFLINE] if facts.offline else [])])
+    spent = " · ".join(f"by {who} {used}" for who, used in facts.spent)
+    lines = [state, fill(strip, _WIDTH), *([fill(f"spent {spent}", _WIDTH)] if spent else [])]
+    return "\n".join([*lines, *([_OFFLINE] if facts.offline else [])])
 
 
 def _iterations(listed: f.Listed[f.IterationFacts]) -> str:
@@ -64,11 +69,21 @@ def _iterations(listed: f.Listed[f.IterationFacts]) -> str:
 
 def _lines(turn: f.IterationFacts) -> str:
     below = " · ".join(filter(None, [turn.trouble, _changes(turn.changes)]))
-    return "\n".join([_title(turn), *([f"      {_cut(below, _WIDTH - 6)}"] if below else [])])
+    lines = [*([below] if below else []), *_of_engine(turn.guards, turn.asked)]
+    return "\n".join([_title(turn), *(f"      {_cut(line, _WIDTH - 6)}" for line in lines)])
+
+
+def _of_engine(guards: f.Listed[f.GuardFacts], asked: f.Listed[f.AskedFacts]) -> list[str]:
+    """Return one line for the guards, which has the detail if there is only one, and one for the engine's questions."""
+    acted = guards.head + guards.tail
+    names = ", ".join(dict.fromkeys(note.guard for note in acted))
+    what = f"guard {names}: {acted[0].detail}" if guards.count == 1 else f"{guards.count:,} guards: {names}"
+    questions = " · ".join(f"{a.what} {a.model}, {a.tokens}" for a in asked.head + asked.tail)
+    return [*([what] if acted else []), *([questions] if questions else [])]
 
 
 def _title(turn: f.IterationFacts) -> str:
-    right = " · ".join(filter(None, [turn.notes, turn.mark, "answer" if turn.answered else "", turn.time]))
+    right = " · ".join(filter(None, [turn.notes, turn.mark, turn.given, turn.time]))
     room = _WIDTH - 7 - len(right)
     return f"{turn.number:>4}  {_cut(turn.title, room):<{room}} {right}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rlm_kernel.trajectory.records import Status, Usage
 
-__all__ = ["counted", "duration", "money", "size", "status_words", "tokens"]
+__all__ = ["counted", "duration", "money", "purpose", "size", "status_words", "tokens", "verdict"]
 
 _STATUS: dict[Status, str] = {
     "running": "running",
@@ -16,6 +16,14 @@ _STATUS: dict[Status, str] = {
     "interrupted": "interrupted",
     "failed": "failed",
 }
+
+_PURPOSE = {
+    "compaction": "Earlier turns summed up by",
+    "engineer": "Context described by",
+    "final": "Last words asked of",
+    "verifier": "Checked by",
+}
+_VERDICT = {None: "", True: "verified", False: "not verified: refused, and there were no more retries"}
 
 
 def status_words(status: Status) -> str:
@@ -63,3 +71,13 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{count / 1_000:,.0f} KB"
     return f"{count / 1_000_000:,.1f} MB" if count < 1_000_000_000 else f"{count / 1_000_000_000:,.1f} GB"
+
+
+def purpose(role: str) -> str:
+    """Return what the engine asked a model for, to be followed by the model: `Checked by`."""
+    return _PURPOSE.get(role, f"{role} asked of")
+
+
+def verdict(verified: bool | None) -> str:
+    """Return what a check of an answer came to; empty if there was none."""
+    return _VERDICT[verified]

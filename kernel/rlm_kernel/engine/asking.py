@@ -35,6 +35,7 @@ class Asker:
         model: who is asked.
         emit: records events.
         candidate: for whom.
+        depth: of the trajectory, 0 for the root.
 
     Attributes:
         loops: how many replies repeated themselves and were cut off.
@@ -42,13 +43,20 @@ class Asker:
     """
 
     def __init__(
-        self, tree: Tree, conversation: Conversation, model: str, emit: Callable[[Event], None], candidate: int
+        self,
+        tree: Tree,
+        conversation: Conversation,
+        model: str,
+        emit: Callable[[Event], None],
+        candidate: int,
+        depth: int = 0,
     ) -> None:
         self._tree = tree
         self._conversation = conversation
         self._model = model
         self._emit = emit
         self._candidate = candidate
+        self._depth = depth
         self._last = Usage()
         self.loops = 0
 
@@ -73,7 +81,7 @@ class Asker:
             done = await self._within_limits(iteration)
         if done is None:
             return None
-        self._last = done.usage
+        self._last = done.counted
         self._emit(
             ModelReplied(
                 self._candidate, iteration, done.text, done.reasoning, done.finish_reason, done.usage, done.seconds
@@ -93,12 +101,12 @@ class Asker:
         settings, budget, mask = self._tree.settings, self._tree.budget, self._tree.redactor.text
         kept, news = self._conversation.news()
         self._emit(ModelCalled(self._candidate, iteration, news, kept))
+        role = "child" if self._depth else "root"
+        where = self._tree.where(role, candidate=self._candidate, iteration=iteration, depth=self._depth)
         sent = [Message(role=m["role"], content=mask(m["content"])) for m in self._conversation.messages]
         try:
             async with asyncio.timeout(budget.seconds_left()), budget.call(self._conversation.characters // 4):
-                done = await self._tree.client.complete(
-                    sent, self._model, max_tokens=settings.reply_limit, temperature=settings.temperature
-                )
+                done = await self._tree.client.complete(sent, self._model, where=where, max_tokens=settings.reply_limit)
                 budget.charge(done.usage)
                 return done
         except (TimeoutError, LimitReached):

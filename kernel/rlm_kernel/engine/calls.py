@@ -1,4 +1,4 @@
-"""One call of the sub model: admitted by the run's slots and budget, within its time, paid for."""
+"""One call of the sub model: admitted by the run's budget, within its time, paid for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import LimitReached, ModelUnreachable
+from ..errors import LimitReached
 from ..models.windows import tokens
 
 if TYPE_CHECKING:
     from ..models.client import Completion
+    from ..models.where import Where
     from ..trajectory.records import Message
     from .tree import Tree
 
@@ -26,7 +27,7 @@ async def admitted(tree: Tree, prompt: str, model: str) -> AsyncIterator[None]:
         LimitReached: time, tokens or money of the run are used up.
 
     """
-    async with tree.slots, tree.budget.call(tokens(prompt, model)):
+    async with tree.budget.call(tokens(prompt, model)):
         yield
 
 
@@ -35,27 +36,31 @@ async def complete(
     messages: Sequence[Message],
     model: str,
     *,
+    where: Where,
     max_tokens: int,
     schema: dict[str, Any] | None = None,
     images: Sequence[str] = (),
 ) -> Completion:
-    """Return the model's reply, and charge for it. `images` are data URLs for the last message.
+    """Return the model's reply to the call at `where`, and charge for it. `images` are data URLs for the last message.
 
     Raises:
         LimitReached: the time of the run was over before there was a reply.
         ModelError: there will be none, or none within `subcall_timeout`.
 
     """
-    settings, left = tree.settings, tree.budget.seconds_left()
-    limit = settings.subcall_timeout if left is None else min(settings.subcall_timeout, left)
     try:
-        async with asyncio.timeout(limit):
+        async with asyncio.timeout(tree.budget.seconds_left()):
             done = await tree.client.complete(
-                messages, model, max_tokens=max_tokens, temperature=settings.temperature, schema=schema, images=images
+                messages,
+                model,
+                where=where,
+                max_tokens=max_tokens,
+                timeout=tree.settings.subcall_timeout,
+                schema=schema,
+                images=images,
             )
     except TimeoutError as error:
-        if (spent := tree.budget.spent()) is not None:
-            raise LimitReached(spent.sentence) from error
-        raise ModelUnreachable(f"no reply within {limit:g} s", "raise subcall_timeout, or ask for less") from error
+        spent = tree.budget.spent()
+        raise LimitReached(spent.sentence if spent else "the time of the run is over") from error
     tree.budget.charge(done.usage)
     return done

@@ -23,6 +23,7 @@ async def consult(
     candidate: int,
     iteration: int,
     max_tokens: int,
+    depth: int = 0,
 ) -> str:
     """Return the model's reply, empty if there is none.
 
@@ -35,13 +36,15 @@ async def consult(
         candidate: for whom.
         iteration: in which turn.
         max_tokens: length of the reply.
+        depth: of the trajectory, 0 for the root.
 
     """
     masked = [Message(role=m["role"], content=tree.redactor.text(m["content"])) for m in messages]
     asked, started = masked[-1]["content"], asyncio.get_running_loop().time()
+    where = tree.where(role, candidate=candidate, iteration=iteration, depth=depth)
     try:
         async with asyncio.timeout(tree.budget.seconds_left()), tree.budget.call(sum(map(_length, masked)) // 4):
-            done = await tree.client.complete(masked, model, max_tokens=max_tokens)
+            done = await tree.client.complete(masked, model, where=where, max_tokens=max_tokens)
             tree.budget.charge(done.usage)
     except (TimeoutError, ModelError, LimitReached) as error:
         seconds = asyncio.get_running_loop().time() - started

@@ -26,19 +26,20 @@ class Conversation:
 
     Attributes:
         messages: what the next request sends.
-        said: every message that the session's `history` does not have yet; `take_said` empties it.
+        history: every message that was ever said.
 
     """
 
     def __init__(self, system: str, opening: str) -> None:
         self.messages = [Message(role="system", content=system), Message(role="user", content=opening)]
-        self.said = list(self.messages)
+        self.history = list(self.messages)
+        self._taken = 0
         self._sent = 0
         self._kept: int | None = None
 
     def open_with(self, opening: str) -> None:
         """Replace the first user message, before anything is sent."""
-        self.messages[1] = self.said[1] = Message(role="user", content=opening)
+        self.messages[1] = self.history[1] = Message(role="user", content=opening)
 
     @property
     def characters(self) -> int:
@@ -49,19 +50,25 @@ class Conversation:
         """Add a turn: the model's reply, and what it is told about it."""
         turn = [Message(role="assistant", content=reply), Message(role="user", content=told)]
         self.messages += turn
-        self.said += turn
+        self.history += turn
 
     def add_failed(self, reply: str, told: str, note: str) -> None:
         """Add a failing turn as a note only; `history` has it whole."""
         self.messages += [Message(role="assistant", content=_LEFT_OUT), Message(role="user", content=note)]
-        self.said += [Message(role="assistant", content=reply), Message(role="user", content=told)]
+        self.history += [Message(role="assistant", content=reply), Message(role="user", content=told)]
+
+    def end(self, reply: str, asked: str = "") -> None:
+        """Note the last reply, and what was `asked` for it if it was no turn like the others."""
+        if asked:
+            self.history.append(Message(role="user", content=asked))
+        self.history.append(Message(role="assistant", content=reply))
 
     def compact(self, summary: str, told: str) -> None:
         """Replace everything after the opening by a summary, and go on with what is `told`."""
         replaced = [Message(role="assistant", content=_SUMMED_UP + summary), Message(role="user", content=told)]
         self._kept = _OPENING
         self.messages[_OPENING:] = replaced
-        self.said += replaced
+        self.history += replaced
 
     def drop_middle(self, note: str) -> bool:
         """Leave out everything between the opening and the last turn, with a note; false if there is nothing there."""
@@ -80,6 +87,7 @@ class Conversation:
         return kept, new
 
     def take_said(self) -> list[Message]:
-        """Return what was said since the last call, for `history`."""
-        said, self.said = self.said, []
+        """Return what was said since the last call, for the session's `history`."""
+        said = self.history[self._taken :]
+        self._taken = len(self.history)
         return said

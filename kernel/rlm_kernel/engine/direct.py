@@ -92,6 +92,7 @@ class Direct:
             verdict = await self._judge.judge(given, [], iteration, cells_ok=1, subcalls=1)
             if verdict.limit or not verdict.feedback:
                 self._note(given, iteration, final=verdict.limit is None, verified=verdict.verified)
+                self.conversation.end(done.text)
                 return verdict.limit
             self.conversation.add(done.text, verdict.feedback)
         return limit

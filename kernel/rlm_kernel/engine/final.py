@@ -51,6 +51,7 @@ async def answer_in_words(
         iteration=iteration,
         max_tokens=tree.settings.reply_limit,
     )
+    conversation.end(text, asked=FORCE)
     said = strip_echo(text, FORCE).strip()
     reply = parse_reply(said)
     if not said or reply.blocks or reply.unclosed or (reply.prose is None and is_code_shaped(said)):

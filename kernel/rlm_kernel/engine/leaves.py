@@ -17,6 +17,7 @@ from .guards import is_code_shaped
 
 if TYPE_CHECKING:
     from ..models.client import Completion
+    from ..models.where import Where
     from .log import Log, Subcall
     from .tree import Tree
 
@@ -109,7 +110,13 @@ class Leaves:
         ceiling = self._tree.settings.subcall_reply_limit
         max_tokens = ceiling if query.max_tokens is None else min(query.max_tokens, ceiling)
         done = await complete(
-            self._tree, messages, query.model, max_tokens=max_tokens, schema=query.schema, images=query.images
+            self._tree,
+            messages,
+            query.model,
+            where=self._where(query),
+            max_tokens=max_tokens,
+            schema=query.schema,
+            images=query.images,
         )
         call.usage += done.usage
         call.text = call.text or done.text
@@ -117,6 +124,10 @@ class Leaves:
             what = _STOPPED.get(done.stopped, "was cut off")
             self._log.guard(done.stopped, f"the reply to sub-call {call.number} {what}")
         return done
+
+    def _where(self, query: Query) -> Where:
+        log = self._log
+        return self._tree.where(query.kind, candidate=log.candidate, iteration=log.iteration, depth=log.depth + 1)
 
     def _judged(self, query: Query, done: Completion) -> tuple[Reply, str]:
         """Return the reply, and what to tell the model if it has to reply again."""

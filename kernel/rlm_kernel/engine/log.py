@@ -30,14 +30,16 @@ class Log:
 
     Attributes:
         candidate: whose trajectory it is.
+        depth: of that trajectory, 0 for the root.
         emit: records events.
         iteration: the turn that is under way; 0 before the first.
         made: sub-calls so far.
 
     """
 
-    def __init__(self, candidate: int, emit: Callable[[Event], None]) -> None:
+    def __init__(self, candidate: int, depth: int, emit: Callable[[Event], None]) -> None:
         self.candidate = candidate
+        self.depth = depth
         self.emit = emit
         self.iteration = 0
         self.made = 0

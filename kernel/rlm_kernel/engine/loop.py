@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from ..branches.branch import Branch
+from ..branches.parking import lot
 from ..branches.result import CellResult, GivenAnswer
 from ..errors import BranchError, ModelError
 from ..trajectory.events import AnswerGiven, CandidateEnded, CandidateStarted, Event
@@ -71,7 +72,7 @@ class Trajectory:
         self._depth = depth
         opening = prompt.opening(task.question, task.cards)
         self.conversation = Conversation(system_prompt(tree, depth=depth, earlier=task.earlier), opening)
-        self._asker = Asker(tree, self.conversation, self._model, emit, candidate)
+        self._asker = Asker(tree, self.conversation, self._model, emit, candidate, depth)
         self._subcalls = Subcalls(
             tree,
             candidate=candidate,
@@ -139,6 +140,7 @@ class Trajectory:
             results = await self._run(reply)
             verdict = await self._judged(results)
             if verdict is not None and (verdict.limit or not verdict.feedback):
+                self.conversation.end(done.text)
                 return verdict.limit
             refusal = verdict.feedback if verdict else ""
             update = self._teller.tell(
@@ -176,6 +178,7 @@ class Trajectory:
         results = await self._cells.run(blocks, self._iteration, self._cell_time, look=not in_words)
         if results:
             self._branch.name_state(self._iteration)
+            lot.thin(self._branch, self._tree.settings.checkpoints)
             self._failed_turns = self._failed_turns + 1 if results[-1].outcome != "ok" else 0
         return results
 

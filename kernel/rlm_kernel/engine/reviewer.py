@@ -95,7 +95,12 @@ class Reviewer:
         try:
             async with admitted(self._tree, prompt, self._model):
                 done = await complete(
-                    self._tree, [Message(role="user", content=prompt)], self._model, max_tokens=_LENGTH, schema=_VERDICT
+                    self._tree,
+                    [Message(role="user", content=prompt)],
+                    self._model,
+                    where=self._tree.where("verifier", candidate=0, iteration=0),
+                    max_tokens=_LENGTH,
+                    schema=_VERDICT,
                 )
         except (ModelError, LimitReached) as error:
             return Review(True, "", error.message, self._model, prompt, seconds=time.monotonic() - started)

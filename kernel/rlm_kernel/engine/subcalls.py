@@ -73,7 +73,7 @@ class Subcalls:
     ) -> None:
         self._tree = tree
         self._depth = depth
-        self._log = Log(candidate, emit)
+        self._log = Log(candidate, depth, emit)
         self._leaves = Leaves(tree, self._log)
         self._mapreduce = MapReduce(tree, self._log, self._leaves)
         self._children = Children(tree, self._log, self._leaves, depth, question, card, descend)
@@ -138,6 +138,8 @@ class Subcalls:
         """Answer a batch; equal questions in it are asked once."""
         self._batches += batched
         batch = self._batches if batched else None
+        if model is not None and (told := self._tree.client.references.allowed_for_cells(model)):
+            return [{"error": told, "kind": "failed"} for _ in prompts]
         model = model or self._tree.endpoint.sub_model
         items = [
             _Item(prompt, contexts[at] if contexts else None, tuple(images[at]) if images else ())

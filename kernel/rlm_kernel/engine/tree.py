@@ -9,17 +9,22 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..models.where import Where
 from .hooks import Hooks
 from .memo import Memo
 
 if TYPE_CHECKING:
-    from ..models.client import ModelClient
     from ..models.endpoint import Endpoint
+    from ..models.models import Models
     from ..settings import Settings
     from ..trajectory.redact import Redactor
     from .budget import Budget
 
 __all__ = ["Tree"]
+
+_PRIORITIES = {"root": 2, "direct": 2, "final": 2, "compaction": 2, "verifier": 2}
+_USUAL = 3
+"""1 is first, 5 is last: whole trajectories wait for a turn, but only a cell waits for its sub-calls."""
 
 
 @dataclass
@@ -29,13 +34,12 @@ class Tree:
     Attributes:
         settings: all settings.
         endpoint: the server and the models asked there.
-        client: asks them.
+        client: asks them, in turn, and again if need be.
         budget: what may still be spent, over everything.
         redactor: masks secrets in whatever is sent.
         window: tokens that the server takes in one request.
         hooks: the caller's own Python.
         context_text: the root's context where it is one text, for guards that compare with it.
-        slots: sub-calls in flight.
         mapped: what the map step made of parts of long texts.
         verifier: who vetoes sub-calls, made by the first that needs it.
 
@@ -43,15 +47,17 @@ class Tree:
 
     settings: Settings
     endpoint: Endpoint
-    client: ModelClient
+    client: Models
     budget: Budget
     redactor: Redactor
     window: int
     hooks: Hooks = field(default_factory=Hooks)
     context_text: str | None = None
-    slots: asyncio.Semaphore = field(init=False)
     mapped: Memo = field(default_factory=Memo)
     verifier: Any = None
 
-    def __post_init__(self) -> None:
-        self.slots = asyncio.Semaphore(self.settings.max_concurrency)
+    def where(self, role: str, *, candidate: int, iteration: int, depth: int = 0) -> Where:
+        """Return the place of a call; its deadline is the run's."""
+        left = self.budget.seconds_left()
+        deadline = None if left is None else asyncio.get_running_loop().time() + left
+        return Where(role, candidate, iteration, depth, _PRIORITIES.get(role, _USUAL), deadline)

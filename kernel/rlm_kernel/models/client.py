@@ -4,6 +4,8 @@ Replies are streamed, so that a call can be stopped at any moment, and the serve
 no exception: it sits behind the same client, on an HTTP transport that stays in this process.
 
     dialect     the request as this server takes it, learned from its refusals …
+    turns       … its messages, where roles must alternate
+    completions … and all of it where there is no chat
     refusals    … and the numbers in them
     streaming   the reply as it comes in …
     repeats     … and the guard against one that repeats itself
@@ -29,9 +31,10 @@ import openai
 from ..errors import ModelUnreachable
 from ..settings import Settings
 from ..trajectory.records import Message, Usage
+from .address import Endpoint
+from .completions import PATH, as_prompt, has_no_chat
 from .connections import http_client
 from .dialect import Dialect, Request
-from .endpoint import Endpoint
 from .failures import broken_off, explain, no_completion
 from .refusals import words_of
 from .streaming import Reading, follow
@@ -56,6 +59,7 @@ class Completion:
         stopped: the guard that acted, if one did: `repeat_guard` cut a reply that repeats itself, `reasoning_only` put
             the end of the reasoning in the place of an empty reply. The text says so too.
         notes: in words, what was asked for and had to be changed or left out for this server, when that was learned.
+        saved: of a reply from a recording, what it once took; it cost nothing now, so `usage` is empty.
 
     """
 
@@ -67,6 +71,17 @@ class Completion:
     cut: bool = False
     stopped: str = ""
     notes: tuple[str, ...] = ()
+    saved: Usage | None = None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it comes from a recording."""
+        return self.saved is not None
+
+    @property
+    def counted(self) -> Usage:
+        """What the server counted for this turn, now or when it was recorded."""
+        return self.usage if self.saved is None else self.saved
 
 
 class ModelClient:
@@ -86,10 +101,14 @@ class ModelClient:
         self._repeat_guard = repeat_guard
         self._chunk_timeout = chunk_timeout
         self._dialects: dict[str, Dialect] = {}
+        self._has_chat = True
+        self._headers: dict[str, str | openai.Omit] = {"Authorization": openai.omit, **endpoint.headers}
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url or "http://offline/v1",
             api_key=endpoint.api_key or "unused",
             http_client=http_client(endpoint),
+            default_query=dict(endpoint.query),
+            max_retries=0,  # see `retries`, which knows of slots, deadlines and the other calls
         )
 
     async def complete(
@@ -104,7 +123,7 @@ class ModelClient:
         images: Sequence[str] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> Completion:
-        """Return the model's reply to `messages`; busy servers (429, 5xx) are asked again.
+        """Return the model's reply to `messages`, asked once; `retries.persist` asks again.
 
         Cancelling the call closes its connection at once.
 
@@ -150,27 +169,37 @@ class ModelClient:
 
     async def _ask(self, request: Request, model: str) -> tuple[Reading, list[str]]:
         """Ask until the server takes the request; return the reply, and what was learned on the way."""
-        dialect = self._dialects.setdefault(model, Dialect(model, own=self._endpoint.own))
+        at = self._endpoint
+        dialect = self._dialects.setdefault(model, Dialect(model, own=at.own, provider=at.provider))
         notes: list[str] = []
+        missing: openai.APIError | None = None
         while True:
-            body = dialect.body(request)
+            chat, body = self._has_chat, dialect.body(request)
+            path, body = (at.path(model), body) if chat else (PATH, as_prompt(body))
             try:
-                return await self._listen(body), notes
+                return await self._listen(path, body), notes
             except openai.APIError as error:
+                no_route = has_no_chat(_status(error), words_of(error))
+                if no_route and chat:
+                    self._has_chat, missing = False, error
+                    notes.append("the server has no chat completions; it was sent the conversation as one text")
+                    continue
+                if no_route and missing is not None:
+                    self._has_chat, error = True, missing  # it has neither: the first refusal says more
                 teaches = _is_refusal(error) and len(notes) < _MOST_LESSONS
                 lesson = dialect.learn(words_of(error), request, body) if teaches else ""
                 if not lesson:
-                    raise explain(error, self._endpoint, model) from None  # its own text may hold the key
+                    raise explain(error, at, model) from None  # its own text may hold the key
                 notes.append(lesson)
 
-    async def _listen(self, body: dict[str, Any]) -> Reading:
+    async def _listen(self, path: str, body: dict[str, Any]) -> Reading:
         reading = Reading(self._repeat_guard)
         # The typed method would turn every message and chunk into a model of its own: 30 ms for 200 messages.
         stream = await self._client.post(
-            "/chat/completions",
+            path,
             cast_to=object,
             body=body,
-            options={} if self._endpoint.api_key else {"headers": {"Authorization": openai.omit}},
+            options={"headers": self._headers},
             stream=True,
             stream_cls=openai.AsyncStream[object],
         )
@@ -181,10 +210,13 @@ class ModelClient:
                 else:
                     reading.take(json.loads(await stream.response.aread()))
             except TimeoutError:
-                raise broken_off(self._endpoint, f"it was silent for {self._chunk_timeout:g} s") from None
+                silent = f"it was silent for {self._chunk_timeout:g} s"
+                raise broken_off(self._endpoint, silent, begun=True) from None
             except (openai.APIConnectionError, httpx2.TransportError):
-                raise broken_off(self._endpoint, "the connection was lost") from None
+                raise broken_off(self._endpoint, "the connection was lost", begun=reading.begun) from None
             except (ValueError, RecursionError):  # what claims to be JSON and is not
+                if reading.recognized:
+                    raise broken_off(self._endpoint, "half a message came", begun=reading.begun) from None
                 raise no_completion(self._endpoint) from None
         if not reading.recognized:
             raise no_completion(self._endpoint)
@@ -193,5 +225,8 @@ class ModelClient:
 
 def _is_refusal(error: openai.APIError) -> bool:
     """Tell whether the server does not want this request; an error within a stream has no status."""
-    status = error.status_code if isinstance(error, openai.APIStatusError) else None
-    return status in (None, 400, 413, 422, 500) and not isinstance(error, openai.APIConnectionError)
+    return _status(error) in (None, 400, 413, 422, 500) and not isinstance(error, openai.APIConnectionError)
+
+
+def _status(error: openai.APIError) -> int | None:
+    return error.status_code if isinstance(error, openai.APIStatusError) else None

@@ -7,7 +7,7 @@ import ssl
 
 import httpx2
 
-from .endpoint import Endpoint
+from .address import Endpoint
 
 __all__ = ["http_client"]
 

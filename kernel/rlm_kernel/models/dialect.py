@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..trajectory.records import Message
+from .providers import OTHER, Provider
 from .refusals import Overflow, overflow, reply_cap
+from .turns import alternates, folded, merged
 from .unicode import well_formed
 
 __all__ = ["Dialect", "Request"]
@@ -25,9 +27,13 @@ _OPTIONAL = {
     "stream": r"\bstream(?:ing)?\b",
     "response_format": r"response_format|json_schema|structured output",
     "temperature": r"\btemperature\b",
+    "seed": r"\bseed\b",
+    "random_seed": r"\brandom_seed\b",
 }
 """What a request can do without, and how refusals call it."""
 
+_ALTERNATE = re.compile(r"roles? must alternate|alternat\w+ (?:between )?user", re.IGNORECASE)
+_NO_SYSTEM = re.compile(r"system role (?:is )?not supported|only user and assistant roles", re.IGNORECASE)
 _BAD_SCHEMA = re.compile("invalid schema", re.IGNORECASE)
 _MARGIN = 256
 _LEAST_REPLY = 256
@@ -58,19 +64,22 @@ class Request:
 
 
 class Dialect:
-    """What the server takes for `model`; `own` is whether it is OpenAI's."""
+    """What the server takes for `model`; `own` is whether it is OpenAI's, `provider` its row in the table."""
 
-    def __init__(self, model: str, *, own: bool) -> None:
+    def __init__(self, model: str, *, own: bool, provider: Provider = OTHER) -> None:
         self._model = model
+        self._renamed = provider.renamed
+        self._merging = provider.merges
+        self._folding = False
         self._ceilings = list(reversed(_CEILINGS) if own and _REASONING_MODEL.match(model) else _CEILINGS)
         self._longest_reply: int | None = None
-        self._refused: set[str] = set()
+        self._refused = set(provider.refused)
 
     def body(self, request: Request) -> dict[str, Any]:
         """Return the request as the server takes it."""
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": _sent(request.messages, request.images),
+            "messages": _sent(self._shaped(request.messages), request.images),
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -82,7 +91,8 @@ class Dialect:
         if request.schema is not None:
             schema = {"name": "reply", "schema": request.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return {name: value for name, value in (body | dict(request.extra)).items() if name not in self._refused}
+        named = {self._renamed.get(name, name): value for name, value in (body | dict(request.extra)).items()}
+        return {name: value for name, value in named.items() if name not in self._refused}
 
     def learn(self, words: str, request: Request, body: Mapping[str, Any]) -> str:
         """Draw the lesson of a refusal of `body`.
@@ -94,7 +104,29 @@ class Dialect:
         spill = overflow(words)
         if spill is not None:
             return _shorten(request, spill)
-        return self._cap(words, body) or self._rename(words, body) or self._leave_out(words, request, body)
+        return (
+            self._cap(words, body)
+            or self._rename(words, body)
+            or self._reshape(words, body)
+            or self._leave_out(words, request, body)
+        )
+
+    def _shaped(self, messages: Sequence[Message]) -> Sequence[Message]:
+        if self._folding:
+            return folded(messages)
+        return merged(messages) if self._merging else messages
+
+    def _reshape(self, words: str, body: Mapping[str, Any]) -> str:
+        """Take to turns that alternate, and where that is not enough, do without a system message."""
+        sent = body.get("messages", [])
+        if _ALTERNATE.search(words) and not alternates(sent):
+            self._merging = True
+            return "the server wants roles to alternate; messages of the same role were joined"
+        strict = _ALTERNATE.search(words) or _NO_SYSTEM.search(words)
+        if strict and any(message["role"] == "system" for message in sent):
+            self._folding = True
+            return "the server takes no system message; it was joined to the user's"
+        return ""
 
     def _cap(self, words: str, body: Mapping[str, Any]) -> str:
         cap = reply_cap(words)

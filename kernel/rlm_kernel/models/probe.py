@@ -10,8 +10,9 @@ from typing import Any
 import httpx2
 
 from ..settings import Settings
+from .address import Endpoint
 from .connections import http_client
-from .endpoint import Endpoint
+from .discovery import listed, pages
 from .windows import is_known, window_of
 
 __all__ = ["Served", "served"]
@@ -38,10 +39,6 @@ class Served:
     source: str
 
 
-_answers: dict[str, tuple[Any, Any]] = {}
-"""What servers said of themselves, `/props` and `/models`, by base URL."""
-
-
 async def served(endpoint: Endpoint, settings: Settings) -> Served:
     """Return what `endpoint` serves for its root model.
 
@@ -50,7 +47,7 @@ async def served(endpoint: Endpoint, settings: Settings) -> Served:
     """
     if settings.window is not None:
         return Served(settings.window, None, "the setting window")
-    if endpoint.offline or endpoint.own:
+    if not endpoint.http or endpoint.own:
         return _from_table(endpoint.model)
     try:
         async with asyncio.timeout(_TIMEOUT):
@@ -67,13 +64,13 @@ async def served(endpoint: Endpoint, settings: Settings) -> Served:
 async def _ask(endpoint: Endpoint) -> tuple[Any, Any]:
     """Return both pages; a server that could not be reached is asked again next time."""
     base_url = endpoint.base_url.rstrip("/")
-    if base_url not in _answers:
+    urls = f"{_VERSION.sub('', base_url)}/props" if endpoint.provider.local else "", f"{base_url}/models"
+    if missing := [url for url in urls if url and url not in pages]:
         async with http_client(endpoint) as http:
-            if endpoint.api_key:
-                http.headers["Authorization"] = f"Bearer {endpoint.api_key}"
-            pages = [await http.get(f"{_VERSION.sub('', base_url)}/props"), await http.get(f"{base_url}/models")]
-        _answers[base_url] = (_json(pages[0]), _json(pages[1]))
-    return _answers[base_url]
+            http.headers.update(endpoint.headers)
+            answers = [await http.get(url, params=dict(endpoint.query)) for url in missing]
+        pages.update(zip(missing, map(_json, answers), strict=True))
+    return pages.get(urls[0]), pages.get(urls[1])
 
 
 def _json(page: httpx2.Response) -> Any:
@@ -94,12 +91,9 @@ def _from_props(props: Any) -> Served | None:
 
 def _from_models(models: Any, name: str) -> Served | None:
     """Read a list of models, in which `name` may have its window."""
-    listed = models.get("data") if isinstance(models, dict) else models
-    for model in listed if isinstance(listed, list) else ():
-        if isinstance(model, dict) and model.get("id") == name:
-            window = next((size for key in _WINDOW_KEYS if (size := _size(model.get(key)))), None)
-            return Served(window, None, "the server's /models") if window else None
-    return None
+    model = listed(models).get(name, {})
+    window = next((size for key in _WINDOW_KEYS if (size := _size(model.get(key)))), None)
+    return Served(window, None, "the server's /models") if window else None
 
 
 def _from_table(model: str, but: str = "") -> Served:

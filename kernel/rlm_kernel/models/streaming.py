@@ -75,7 +75,7 @@ class Reading:
         choices = chunk.get("choices")
         if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
             return
-        said = choices[0].get("delta") or choices[0].get("message")
+        said = choices[0].get("delta") or choices[0].get("message") or self._spoken(choices[0].get("text"))
         self.finish_reason = str(choices[0].get("finish_reason") or self.finish_reason)
         self.recognized |= isinstance(said, dict) or bool(self.finish_reason)
         self._ended = bool(self.finish_reason) or "message" in choices[0]
@@ -105,12 +105,20 @@ class Reading:
             heard = sum(map(len, self._content)) + sum(map(len, self._reasoning))
             return Usage(1, -(-asked // _CHARACTERS_PER_TOKEN), -(-heard // _CHARACTERS_PER_TOKEN), estimated=True)
         cost = self._counted.get("cost")
+        details = self._counted.get("prompt_tokens_details")
         return Usage(
             calls=1,
             prompt_tokens=_count(self._counted.get("prompt_tokens")),
             completion_tokens=_count(self._counted.get("completion_tokens")),
             cost=float(cost) if isinstance(cost, (int, float)) else None,
+            cached_tokens=_count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
         )
+
+    def _spoken(self, text: object) -> dict[str, Any] | None:
+        """Return a piece of a plain completion as one of a chat; it does not begin with a space."""
+        if not isinstance(text, str):
+            return None
+        return {"content": text if self.begun else text.lstrip()}
 
     def _hear(self, said: dict[str, Any]) -> None:
         content = _text(said.get("content")) or _text(said.get("refusal"))

@@ -39,13 +39,16 @@ class Dialects:
 
     @property
     def history(self: Run) -> list[Message]:  # type: ignore[misc]  # see above
-        """Every message of the winner's conversation, in order."""
+        """Every message of the winner's conversation that was sent, in order, and every reply."""
         said: list[Message] = []
+        reply = ""
         for turn in self.iterations:
+            if reply and reply not in (message["content"] for message in turn.messages):
+                said.append({"role": "assistant", "content": reply})  # a summary, or a note, took its place
             said += turn.messages
-        last = self.iterations[-1] if self.iterations else None
-        if last is not None and last.text:
-            said.append({"role": "assistant", "content": last.text})
+            reply = turn.text
+        if reply:
+            said.append({"role": "assistant", "content": reply})
         return said
 
     @property

@@ -33,7 +33,11 @@ def _(e: ev.CandidateStarted, run: Run) -> None:
 
 @apply.register
 def _(e: ev.ModelCalled, run: Run) -> None:
-    run.candidates[e.candidate].iterations.append(Iteration(e.iteration, e.messages, e.kept))
+    turns = run.candidates[e.candidate].iterations
+    if turns and turns[-1].index == e.iteration:  # asked again: the first request was too long for the server
+        turns[-1].messages, turns[-1].kept = e.messages, e.kept
+    else:
+        turns.append(Iteration(e.iteration, e.messages, e.kept))
 
 
 @apply.register

@@ -44,6 +44,7 @@ class Recorder:
     Args:
         folder: where journals live; the run gets a folder of its own in it.
         run_id: the run's id.
+        redactor: masks what must not be written down; by default the secrets of the environment.
 
     Attributes:
         run: the fold of all events so far.
@@ -52,10 +53,10 @@ class Recorder:
 
     """
 
-    def __init__(self, folder: Path, run_id: str) -> None:
+    def __init__(self, folder: Path, run_id: str, redactor: Redactor | None = None) -> None:
         self.run = Run()
         self.run_id = run_id
-        self._redactor = Redactor(os.environ)
+        self._redactor = redactor or Redactor(os.environ)
         self._lock = threading.Lock()
         self._seq = 0
         self._start = time.monotonic()

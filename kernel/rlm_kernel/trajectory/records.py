@@ -49,7 +49,8 @@ class RefusedName(TypedDict):
 class Usage:
     """Tokens and money of some model calls; `cost` is in USD, `None` where it is unknown.
 
-    `estimated` is true if the server did not count the tokens of some call: they are then its characters / 4.
+    `cached_tokens` are those of the prompt that the server had in its cache, where it says so. `estimated` is true if
+    the server did not count the tokens of some call: they are then its characters / 4.
     """
 
     calls: int = 0
@@ -57,6 +58,7 @@ class Usage:
     completion_tokens: int = 0
     cost: float | None = None
     estimated: bool = False
+    cached_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         """Add up; an unknown cost of either side's calls makes the sum unknown."""
@@ -67,4 +69,5 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             None if not known or None in known else sum(c for c in known if c is not None),
             self.estimated or other.estimated,
+            self.cached_tokens + other.cached_tokens,
         )

@@ -10,12 +10,17 @@ __all__ = ["Redactor"]
 
 _TELLING_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$", re.IGNORECASE)
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{16,}|\bAKIA[0-9A-Z]{16}\b")
+_IN_URL = re.compile(r"(://)[^\s/?#@]+(?=@)")
+_IN_QUERY = re.compile(r"([?&](?i:(?:[\w-]{0,40}[-_])?(?:key|token|secret|password|signature|sig)=))[^&\s#\"'<>]+")
+_IN_HEADER = re.compile(r"([Bb]earer\s+)(?=\S*\d)[\w.~+/=-]{8,}")
 _MASK = "«secret»"
 _SHORTEST = 8
 
 
 class Redactor:
-    """Replaces values of secret-sounding environment variables, and key-like text, by a mask.
+    """Replaces values of secret-sounding environment variables, and what looks like a key, by a mask.
+
+    That is a text such as `sk-…`, the user and password in a URL, a key in its query, and a bearer's token.
 
     Args:
         environ: the environment; values of variables named like `…_KEY` or `…_TOKEN` count as secret if they have at
@@ -34,7 +39,10 @@ class Redactor:
         """Return `text` with every secret masked."""
         if self._known is not None:
             text = self._known.sub(_MASK, text)
-        return self._also(_KEY_LIKE.sub(_MASK, text))
+        text = _KEY_LIKE.sub(_MASK, text)
+        for place in (_IN_URL, _IN_QUERY, _IN_HEADER):
+            text = place.sub(rf"\1{_MASK}", text)
+        return self._also(text)
 
     def record(self, value: Any) -> Any:
         """Return a JSON value with every secret in its strings masked."""

@@ -23,6 +23,8 @@ _SAMPLE = 20_000
 _CELLS = 200_000
 _SORTED = 100_000
 _ITEMS = 20
+_DOCUMENTS = 10
+"""Texts of a list that are previewed: the card is sent with every turn, and more of them tell little more."""
 _KEYS = 200
 _ALIKE = 20
 _ATTRIBUTES = "attributes"
@@ -39,7 +41,7 @@ def sequence(value: Sequence[Any], card: Card) -> None:
         _records(value, sample, card)
     elif sample and all(isinstance(item, str) for item in sample):
         card.line(f"{name} of str: {len(value):,} documents, {_lengths(sample, len(value))}")
-        previews = (f"- [{i}] {card.pen.brief(item)}" for i, item in enumerate(islice(value, _ITEMS)))
+        previews = (f"- [{i}] {card.pen.brief(item)}" for i, item in enumerate(islice(value, _DOCUMENTS)))
         card.rows(previews, len(value), "documents")
     else:
         card.line(f"{name}: {len(value):,} items")

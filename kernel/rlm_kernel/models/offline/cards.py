@@ -9,8 +9,9 @@ from typing import Literal
 
 __all__ = ["Column", "Facts", "read"]
 
-Kind = Literal["frame", "records", "values", "text", "documents", "named", "other"]
-"""DataFrame, list of dicts, one column of values, one text, a list of texts, a dict of texts, anything else."""
+Kind = Literal["frame", "records", "values", "text", "file", "documents", "named", "other"]
+"""DataFrame, list of dicts, one column of values, one text, the same in a large file, a list of texts, a dict of texts,
+anything else."""
 
 _LINE = re.compile(r'- ("(?:[^"\\]|\\.)*"|[^:"]+): ([^;]*)(.*)')
 _VALUES = re.compile(r"; values (.*)")
@@ -20,6 +21,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"(?:list|tuple) of str: ", "documents"),
     (r"(?:dict|Folder) of str: ", "named"),
     (r"str: ", "text"),
+    (r"LazyText: ", "file"),
     (r"Series: ", "values"),
     (r"(?:list|tuple): [^\n]*\ntypes: (?:(?:int|float) ~?[\d,]+(?:, )?)+\n", "values"),
     (r"ndarray: shape \(\d+,\), (?:int|uint|float)", "values"),

@@ -26,11 +26,12 @@ tables: a DataFrame, a list of dicts, a Series or a list of numbers
     ranked rows    Which row has the longest air_time?
     distinct       How many distinct carriers are there?  List the distinct origins.
     conditions     origin JFK · dep_delay over / under / at least / between 5 and 9 · month 1 or 2 · missing dep_time
-text: a str, a list or dict of str, records or a DataFrame with a column named text, body, content or the like
+text: a str, list or dict of str, file or folder, or a table with a column named text, body, content or the like
     count          How many times does "error" occur?  How many documents mention X?  How many lines are there?
     place          Which file defines class X?  Where is X mentioned?
     list           List all email addresses / URLs / years / dates / classes / functions / names after 'class '.
     fact           What is the secret code?
+    after          What comes after "KEY:"?
 anything with a length
     fire drill     What survives a runaway cell?"""
 """The question shapes that are understood, with examples."""
@@ -105,7 +106,7 @@ def _plan(situation: Situation) -> list[_Step]:
         return [_decline("I work on tables and texts, and this is neither")]
     if task is None:
         return [_decline("it has none of the forms I know")]
-    if facts.kind == "text" and task.unit not in ("", *_PARTS_OF_A_TEXT):
+    if facts.kind in ("text", "file") and task.unit not in ("", *_PARTS_OF_A_TEXT):
         return [_decline(f"this is one text, and I cannot tell its {task.unit}s apart")]
     return _text_plan(situation, facts, task, "")
 
@@ -115,7 +116,7 @@ def _text_plan(situation: Situation, facts: Facts, task: texts.Task, field: str)
     cells = text_code.steps(task, facts.kind, situation.question, simple=again)
     first = "That failed; I ask about one piece at a time. " if again else ""
     if len(cells) == 1:
-        prose = [f"{first}This can be counted exactly, so I let code do it."]
+        prose = [f"{first}Code can tell this exactly, so I let it."]
     else:
         prose = [
             f"{first}I ask the sub model about each piece that can matter.",

@@ -40,8 +40,14 @@ def steps(task: Task, kind: Kind, question: str, *, simple: bool = False) -> lis
             return [f'answer["content"] = {_units(task.unit)}\n{_DONE}']
         case "mentions":
             return [f"{_pattern(task)}\n{_MENTIONS}"]
+        case "after":
+            return [f"import re\n\nmarker = {literal(task.term)}\n{_AFTER}"]
         case _:
-            return [_places(task, by_line=task.unit in ("line", "paragraph") or (kind == "text" and not task.unit))]
+            return [
+                _places(
+                    task, by_line=task.unit in ("line", "paragraph") or (kind in ("text", "file") and not task.unit)
+                )
+            ]
 
 
 def _documents(kind: Kind, field: str) -> str:
@@ -49,6 +55,8 @@ def _documents(kind: Kind, field: str) -> str:
     match kind:
         case "text":
             return '{"text": context}'
+        case "file":
+            return '{"text": str(context)}'
         case "named":
             return "context"
         case "records":
@@ -85,6 +93,17 @@ _MENTIONS = """\
 counts = {name: len(pattern.findall(text)) for name, text in documents.items()}
 print(sum(counts.values()), "in", sum(count > 0 for count in counts.values()), "documents")
 answer["content"] = sum(counts.values())
+answer["ready"] = True"""
+
+
+_AFTER = """\
+words = [word for text in documents.values() for word in re.findall(re.escape(marker) + r"\\s*(\\S+)", text)]
+words = list(dict.fromkeys(words))
+print(len(words), words[:20])
+if words:
+    answer["content"] = words[0] if len(words) == 1 else words
+else:
+    answer["content"] = f"The text does not say: nothing comes after {marker} in it."
 answer["ready"] = True"""
 
 

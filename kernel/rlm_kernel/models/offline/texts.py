@@ -11,8 +11,8 @@ from .words import IN_IT, content_words
 
 __all__ = ["Task", "read"]
 
-Kind = Literal["mentions", "units", "unit_mentions", "places", "defines", "list", "find"]
-"""How often; how many units; how many units with; where; where defined; all items; one fact."""
+Kind = Literal["mentions", "units", "unit_mentions", "places", "defines", "after", "list", "find"]
+"""How often; how many units; how many units with; where; where defined; the word after; all items; one fact."""
 
 _PLACE = r"(?:document|doc|file|page|text|module|article|message|item|entr(?:y|ie)|record|row)"
 _PART = rf"(?:{_PLACE}|line|paragraph)"
@@ -51,7 +51,7 @@ def read(question: str) -> Task | None:
             term, exact = _term(said.get("term") or "")
             unit = (said.get("unit") or "").lower()
             task = Task(kind, term, unit.removesuffix("s"), exact, many=unit.endswith("s"))
-            return task if kind == "units" or term else None
+            return task if kind == "units" or (term and (exact or kind != "after")) else None
     if wanted(asked):
         return Task("list")
     words = tuple(content_words(asked))
@@ -80,6 +80,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (_form(rf"(?:which|what) (?P<unit>{_PLACE}s?) (?:do |does )?(?:define|implement)s? (?P<term>.+)"), "defines"),
     (_form(rf"(?:which|what) (?P<unit>{_PART}s?) {_SAY} (?P<term>.+)"), "places"),
     (_form(rf"where (?:is|are) (?P<term>.+?) (?:defined|implemented){IN_IT}"), "defines"),
+    (_form(rf"what (?:comes|stands|follows) (?:right |directly )?(?:after|behind) (?P<term>.+?){IN_IT}"), "after"),
     (_form(rf"where (?:is|are|does|do) (?P<term>.+?) {_SEEN}{IN_IT}"), "places"),
 )
 _FACT = _form(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from .noise import Noise
 from .root import reply
 
 if TYPE_CHECKING:
@@ -29,8 +31,11 @@ class OfflineTransport(httpx2.AsyncBaseTransport):
     """Serves `POST …/chat/completions`, whole or streamed, and `GET …/models`; all else is 404.
 
     Token counts are estimated at four characters per token, and cost nothing. The same request gets the same bytes
-    back.
+    back, but for the noise it asks for itself, see `noise`.
     """
+
+    def __init__(self) -> None:
+        self._tries: Counter[str] = Counter()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request."""
@@ -46,7 +51,12 @@ class OfflineTransport(httpx2.AsyncBaseTransport):
             messages = [{"role": str(m["role"]), "content": _text(m.get("content"))} for m in body["messages"]]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return _error(400, "The body is not a chat completion request")
-        completion = _completion(messages)
+        noise = Noise(body, messages)
+        trouble = await noise.trouble(self._tries[noise.name])
+        self._tries[noise.name] += 1
+        if trouble is not None:
+            return _error(*trouble)
+        completion = _completion(messages, noise.disturbed(reply(messages)))
         if body.get("stream"):
             usage = (body.get("stream_options") or {}).get("include_usage", False)
             events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in _chunks(completion, usage))
@@ -56,8 +66,7 @@ class OfflineTransport(httpx2.AsyncBaseTransport):
         return _json(200, completion)
 
 
-def _completion(messages: list[dict[str, str]]) -> dict[str, Any]:
-    text = reply(messages)
+def _completion(messages: list[dict[str, str]], text: str) -> dict[str, Any]:
     asked = sum(len(m["content"]) for m in messages) // _CHARACTERS_PER_TOKEN + 1
     said = len(text) // _CHARACTERS_PER_TOKEN + 1
     digest = hashlib.sha256(json.dumps(messages).encode()).hexdigest()[:24]
