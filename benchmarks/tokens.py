@@ -185,9 +185,8 @@ def figures(found: list[Spent], audited: Spent, stored: dict[int, Spent], all_ri
         less, fewer = 1 - spent.history / inline.history, 1 - spent.sent / inline.sent
         print(f"| history saved, stored over {limit:,} characters | 61.8 % | {less:.1%} | {less / 0.618:.2g} | more |")
         print(f"| input tokens saved, the same | 16.4 % | {fewer:.1%} | {fewer / 0.164:.2g} | more |")
-    print(
-        f"| small tasks right (the fifth, for the router, is a test) | 5 of 5 | {'4 of 4' if all_right else 'NOT ALL'} | | |"
-    )
+    right = "4 of 4" if all_right else "NOT ALL"
+    print(f"| small tasks right (the fifth, for the router, is a test) | 5 of 5 | {right} | | |")
 
 
 def turns() -> None:

@@ -260,7 +260,7 @@ TEMPERATURE = Kind("number", "a number from 0 to 2", "0.7", lambda raw: _real(ra
 PRICES = Kind(
     "table",
     "USD per million tokens as JSON, by model, for input and output (and cached), or the path of such a file",
-    '{"qwen3:32b": {"input": 0.1, "output": 0.3}}',
+    '{"qwen3:32b":{"input":0.1,"output":0.3}}',
     _prices,
 )
 MONEY = Kind("amount", "an amount of US dollars above 0", "0.50", _money)

@@ -21,8 +21,10 @@ OUTPUT = 500
 WINDOW = 8_192
 SHARE = 0.85
 BYTES = 4_000_000
-PER_TURN = 30_000
+PER_TURN = 15_000
 """Bytes of the notebook's process that a turn may keep: its events, and the run that they make up."""
+PASSING = 3
+"""Processes or descriptors that may just be on their way out; one for each turn would be 90."""
 
 
 class Counting:
@@ -119,8 +121,8 @@ def test_nothing_piles_up_in_the_notebooks_process(long_run: tuple[Counting, Run
     model, _ = long_run
     first, *_, last = model.memory
     assert last - first <= PER_TURN * (TURNS // 2)
-    assert model.open[-1] <= model.open[0]
-    assert model.processes[-1] <= model.processes[0]
+    assert model.open[-1] - model.open[0] <= PASSING
+    assert model.processes[-1] - model.processes[0] <= PASSING
 
 
 def test_engines_42_history_has_every_turn_however_often_it_was_summed_up(tmp_path: Path) -> None:

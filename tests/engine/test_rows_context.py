@@ -157,9 +157,9 @@ def test_peers_05_the_card_is_bounded_and_its_sample_can_be_left_out() -> None:
 
 def test_peers_06_a_frame_is_described_and_a_hidden_column_is_not_shown() -> None:
     """Also peers 62: what a rule hides leaves the process in no prompt."""
-    frame = FRAME.assign(salary=range(880_000, 880_100), note=["", "ok"] * 50)
+    frame = FRAME.assign(salary=range(880_000, 880_100), gap=[float("nan")] * 10 + [1.5] * 90)
     with ScriptedModel([cell("print(context.head())\nllm_query(str(context['salary'].tolist()))\nFINAL(1)")]) as server:
         run = solve_with(server, frame, redact="salary, /8800[0-9]{2}/")
-    for fact in ("100", "region", "int64", "north", "salary", "10"):
+    for fact in ("100", "region", "int64", "north", "salary", "nulls 10.0%", "distinct 2"):
         assert fact in run.card
     assert re.findall(r"8800\d\d", sent(server)) == []

@@ -206,7 +206,7 @@ DEEP = cell("print(1)\nFINAL(llm_query('y'))")
 
 @pytest.mark.parametrize(
     ("options", "runs"),
-    [({"branch": "fork"}, 8), ({"branch": "spawn"}, 4), ({"direct_threshold": 100}, 60)],
+    [({"branch": "fork"}, 5), ({"branch": "spawn"}, 3), ({"direct_threshold": 100}, 60)],
     ids=["fork", "spawn", "direct"],
 )
 def test_engines_84_many_runs_leave_nothing(options: dict[str, Any], runs: int) -> None:

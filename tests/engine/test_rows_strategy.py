@@ -182,24 +182,31 @@ class Counter:
         return self.calls
 
 
-@pytest.mark.parametrize("branch", ["fork", "spawn", "kernel:python3"])
-def test_engines_44_tools_work_wherever_cells_run(branch: str) -> None:
+@pytest.mark.parametrize(
+    ("branch", "sub_tools", "children_have"),
+    [
+        ("fork", None, "double,rate"),
+        ("fork", {}, ""),
+        ("spawn", {"half": len}, "half"),
+        ("kernel:python3", None, "double,rate"),
+    ],
+)
+def test_engines_44_tools_work_wherever_cells_run(
+    branch: str, sub_tools: dict[str, Any] | None, children_have: str
+) -> None:
     """Also peers 50: with their docstrings in the prompt, and other ones for children if the caller says so."""
-    counter = Counter()
-    tools = {"double": double, "rate": {"tool": 1.5, "description": "the rate of 2024"}, "count": counter}
+    tools = {"double": double, "rate": {"tool": 1.5, "description": "the rate of 2024"}, "count": Counter()}
     scripts = {
         "Root?": [cell("print(double(3), rate)\nFINAL((double(rate), count(2), count(), rlm_query('Child?')))")],
         "Child?": [cell("print(1)\nFINAL(','.join(n for n in ('double', 'rate', 'half') if n in globals()))")],
     }
-    for sub_tools, children_have in ((None, "double,rate"), ({}, ""), ({"half": len}, "half")):
-        counter.calls = 0
-        with Family(scripts) as server:
-            run = solve_with(server, "abc", "Root?", branch=branch, tools=tools, sub_tools=sub_tools)
-            root, child = (server.asked(question)[0]["messages"][0]["content"] for question in ("Root?", "Child?"))
-        assert run.answer == (3.0, 2, 3, children_have)
-        assert "Return twice a number" in root
-        assert "the rate of 2024" in root
-        assert ("Return twice a number" in child) is ("double" in children_have)
+    with Family(scripts) as server:
+        run = solve_with(server, "abc", "Root?", branch=branch, tools=tools, sub_tools=sub_tools)
+        root, child = (server.asked(question)[0]["messages"][0]["content"] for question in ("Root?", "Child?"))
+    assert run.answer == (3.0, 2, 3, children_have)
+    assert "Return twice a number" in root
+    assert "the rate of 2024" in root
+    assert ("Return twice a number" in child) is ("double" in children_have)
 
 
 def test_peers_51_the_search_is_built_in_or_the_callers_own() -> None:

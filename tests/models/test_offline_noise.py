@@ -52,7 +52,7 @@ def _text(body: dict[str, Any]) -> str:
 
 def test_without_noise_nothing_changes() -> None:
     assert ask(0.0, 1).answer == TRUTH
-    assert sub_calls(range(9), noise=0.0) == dict.fromkeys(range(9), [(200, "4711\nThe code is 4711.")])
+    assert sub_calls(range(9), noise=0.0) == {seed: [(200, "4711\nThe code is 4711.")] for seed in range(9)}
 
 
 def test_noise_makes_some_answers_wrong_and_says_so() -> None:

@@ -15,13 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from rlm_kernel import Run, solve
 from rlm_kernel.errors import DivergenceError
 from rlm_kernel.trajectory.records import Usage
+from support.notebooks import executed
 from support.openai_server import Raw, Reply, ScriptedModel
 from support.solving import cell
 
@@ -193,21 +192,18 @@ def test_a_sub_call_that_is_not_recorded_fails_the_run() -> None:
     with ScriptedModel(script) as server:
         options["base_url"] = server.base_url
         assert solve("What?", context="red", recording="record", **options).answer == 1
-    with pytest.raises(DivergenceError, match="role llm_query"):
+    with pytest.raises(DivergenceError, match="role llm_query") as caught:
         solve("What?", context="tan", recording="strict", **options)
+    assert caught.value.run is not None
+    assert [candidate.status for candidate in caught.value.run.candidates] == ["failed"]
 
 
 @pytest.mark.kernel
 def test_peers_38_a_notebook_replays_under_nbval_without_network_and_key(tmp_path: Path) -> None:
     """No server, no key: the recording beside the notebook is enough."""
-    source = """
-        from rlm_kernel import solve
-        notes = ["red", "blue", "red"] * 100
-        run = solve("Which colour is most frequent?", context=notes, context_name="notes", view="none")
-        print(run.answer, run.status, len(run.iterations))"""
-    lines = "\n".join(line.strip() for line in source.strip().splitlines())
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(lines, id="one")])
-    notebook.metadata["kernelspec"] = {"name": "rlm", "display_name": "RLM", "language": "python"}
+    path = tmp_path / "colours.ipynb"
+    notes = 'notes = ["red", "blue", "red"] * 100'
+    question = "%%rlm context=notes view=none out=run\nWhich colour is most frequent?"
     script = [
         cell("print(llm_query('Hint?'))\nprint(context[:3])"),
         cell("FINAL(max(set(context), key=context.count))"),
@@ -217,16 +213,14 @@ def test_peers_38_a_notebook_replays_under_nbval_without_network_and_key(tmp_pat
         patch.setenv("OPENAI_API_KEY", "sk-canary-key-for-the-recording")
         patch.setenv("RLM_MODEL", "scripted")
         patch.setenv("RLM_RECORDING", "record")
-        NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    assert notebook.cells[0].outputs[0].text == "red answered 2\n"
-    path = tmp_path / "colours.ipynb"
-    nbformat.write(notebook, path)
+        notebook = executed(path, notes, question, "print(run.answer, run.status, len(run.iterations))")
+    assert notebook.cells[2].outputs[0].text == "red answered 2\n"
     assert not any(b"canary" in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "RLM_"))}
     environ |= {"OPENAI_BASE_URL": NOWHERE, "RLM_MODEL": "scripted", "RLM_RECORDING": "strict"}
     command = [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:cacheprovider", path.name]
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_recordings_say_nothing_of_the_machine(tmp_path: Path) -> None:

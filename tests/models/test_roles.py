@@ -221,7 +221,7 @@ def test_a_price_is_of_the_provider_and_unknown_for_a_server_of_ones_own() -> No
     with ScriptedModel() as server, rerouted(server):
         priced = with_models(lambda m: m.complete(HELLO, "gpt-5-mini"), KEYS)
         unknown = with_models(lambda m: m.complete(HELLO, "gpt-5-mini"), base_url=server.base_url, model="gpt-5-mini")
-        own = {"prices": {"gpt-5-mini": {"input": 1.0, "output": 1.0}}}
+        own: dict[str, Any] = {"prices": {"gpt-5-mini": {"input": 1.0, "output": 1.0}}}
         mine = with_models(
             lambda m: m.complete(HELLO, "gpt-5-mini"), base_url=server.base_url, model="gpt-5-mini", **own
         )

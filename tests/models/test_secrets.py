@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 import pytest
-from nbclient import NotebookClient
 
 from rlm_kernel import RLM, solve
 from rlm_kernel.errors import ModelAuthError, ModelError, OptionError, RLMError
@@ -18,6 +15,7 @@ from rlm_kernel.models.endpoint import endpoint_for
 from rlm_kernel.settings import resolve
 from rlm_kernel.trajectory.journal import load
 from rlm_kernel.trajectory.redact import Redactor
+from support.notebooks import executed
 from support.openai_server import Raw, ScriptedModel
 from support.solving import cell
 
@@ -39,20 +37,26 @@ LEAK = "FINAL(f\"the token is {os.environ['SERVICE_TOKEN']}, the note {note}\")"
 
 
 @pytest.fixture(autouse=True)
-def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    return
 
 
 def sent(server: ScriptedModel) -> str:
     """Return all bodies that were sent; the key belongs into the header, and only there."""
-    return json.dumps([{k: v for k, v in body.items() if k != "headers"} for body in server.requests])
+    bodies = [{k: v for k, v in body.items() if k != "headers"} for body in server.requests]
+    return json.dumps(bodies, ensure_ascii=False)
 
 
 def written(folder: Path) -> str:
     """Return every byte of every file under `folder`."""
     return "\n".join(file.read_text(errors="replace") for file in folder.rglob("*") if file.is_file())
+
+
+def around(text: str) -> str:
+    """Return what stands around a secret, for the report of a failing test."""
+    at = text.index("canary")
+    return text[max(0, at - 80) : at + 40]
 
 
 def with_password(url: str) -> str:
@@ -78,7 +82,7 @@ def test_peers_62_secrets_are_neither_sent_nor_written(tmp_path: Path) -> None:
     assert key is not None
     assert "«secret»" in sent(server)
     texts = [sent(server), written(tmp_path), repr(run), str(run), run.text, json.dumps(run.settings), run.base_url]
-    assert [text[max(0, at - 80) : at + 40] for text in texts if (at := text.find("canary")) >= 0] == []
+    assert [around(text) for text in texts if "canary" in text] == []
     assert "canary" not in repr(load(run.journal_path))
 
 
@@ -144,15 +148,12 @@ def test_what_looks_like_a_secret_is_masked_and_nothing_else(text: str, masked: 
 def test_peers_62_a_saved_notebook_holds_no_secret(tmp_path: Path) -> None:
     setup = "note = 'remember sk-' + 'can' + 'ary0123456789abcdefgh'\nnotes = ['red', 'blue']"
     asked = "%%rlm context=notes out=run\nWhat is in it?"
-    cells = [nbformat.v4.new_code_cell(code, id=f"c{n}") for n, code in enumerate((setup, asked, "run"))]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {"name": "rlm", "display_name": "RLM", "language": "python"}
     with ScriptedModel([cell(PEEK), cell(LEAK)]) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_BASE_URL", with_password(server.base_url))
         patch.setenv("RLM_MODEL", "scripted")
         patch.setenv("RLM_RECORDING", "record")
-        NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        notebook = executed(tmp_path / "asked.ipynb", setup, asked, "run")
     outputs = json.dumps([c.outputs for c in notebook.cells], ensure_ascii=False)
     assert "answered" in outputs or "the token is" in outputs
-    assert [text[max(0, at - 80) : at + 40] for text in (outputs, sent(server)) if (at := text.find("canary")) >= 0] == []
+    assert [around(text) for text in (outputs, sent(server)) if "canary" in text] == []
     assert "canary" not in written(tmp_path)

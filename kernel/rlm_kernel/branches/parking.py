@@ -56,7 +56,7 @@ class Lot:
         self._stand_guard()
 
     def thin(self, branch: Branch, most: int) -> None:
-        """Drop the oldest checkpoints of a branch at work beyond `most`: each is a process that its next fork pays for."""
+        """Drop the oldest checkpoints of a branch at work beyond `most`: its every cell takes longer with each."""
         while len(branch.parked) > most:
             branch.unpark(next(iter(branch.parked)))
             self._dropped[branch] = _ROOM

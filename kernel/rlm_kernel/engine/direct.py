@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..branches.result import GivenAnswer
-from ..errors import ModelError
+from ..errors import ModelError, RecordingError
 from ..trajectory.events import AnswerGiven, CandidateEnded, CandidateStarted, Event
 from ..vocabulary.plain import exact_value, text_of
 from ..vocabulary.shapes import shape_of
@@ -64,6 +64,7 @@ class Direct:
 
         Raises:
             ModelError: the model cannot be asked.
+            RecordingError: a strict replay left its recording, or the recording is damaged.
             asyncio.CancelledError: interrupted.
 
         """
@@ -73,7 +74,7 @@ class Direct:
         except asyncio.CancelledError:
             self._emit(CandidateEnded(self._candidate, "interrupted", "interrupted by the user"))
             raise
-        except ModelError as error:
+        except (ModelError, RecordingError) as error:
             self._emit(CandidateEnded(self._candidate, "failed", error.message))
             raise
         if limit is None:

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from ..branches.branch import Branch
 from ..branches.parking import lot
 from ..branches.result import CellResult, GivenAnswer
-from ..errors import BranchError, ModelError
+from ..errors import BranchError, ModelError, RecordingError
 from ..trajectory.events import AnswerGiven, CandidateEnded, CandidateStarted, Event
 from . import prompt
 from .asking import Asker
@@ -96,6 +96,7 @@ class Trajectory:
 
         Raises:
             ModelError: the root model cannot be asked.
+            RecordingError: a strict replay left its recording, or the recording is damaged.
             BranchError: the branch is lost.
             asyncio.CancelledError: interrupted; the branch's processes are dead.
 
@@ -106,10 +107,11 @@ class Trajectory:
             self.limit = await self._turns()
             if self.limit is not None and self.limit.name in _IN_WORDS:
                 await self._last_words()
+            self._tree.client.check()  # a cell may have taken it for a failed sub-call
         except asyncio.CancelledError:
             self._emit(CandidateEnded(self._candidate, "interrupted", "interrupted by the user"))
             raise
-        except (ModelError, BranchError) as error:
+        except (ModelError, BranchError, RecordingError) as error:
             self._emit(CandidateEnded(self._candidate, "failed", error.message))
             raise
         if self.limit is None:

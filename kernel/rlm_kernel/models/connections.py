@@ -6,6 +6,7 @@ import functools
 import ssl
 
 import httpx2
+import openai
 
 from .address import Endpoint
 
@@ -23,8 +24,8 @@ def http_client(endpoint: Endpoint) -> httpx2.AsyncClient:
 
         return httpx2.AsyncClient(transport=OfflineTransport())
     timeout = httpx2.Timeout(_READ_TIMEOUT, connect=_CONNECT_TIMEOUT)
-    limits = httpx2.Limits(max_keepalive_connections=_KEPT_CONNECTIONS)
-    return httpx2.AsyncClient(verify=_ssl_context(), timeout=timeout, limits=limits, follow_redirects=True)
+    limits = httpx2.Limits(max_connections=0)
+    return openai.DefaultAioHttpClient(verify=_ssl_context(), timeout=timeout, limits=limits, follow_redirects=True)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DivergenceError
+from .entries import whole
 
 if TYPE_CHECKING:
     from .keys import Content
@@ -79,7 +80,7 @@ def _conversation(entry: dict[str, Any], entries: dict[str, dict[str, Any]]) -> 
             break
         seen.add(before)
         entry = entries.get(before, {})
-    return [{k: _text(v) for k, v in message.items()} for part in reversed(parts) for message in part]
+    return [{k: whole(v) for k, v in message.items()} for part in reversed(parts) for message in part]
 
 
 def _is_at(one: _Recorded, where: Where) -> bool:
@@ -128,7 +129,3 @@ def _message(messages: list[dict[str, Any]], number: int) -> str:
 def _brief(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 2 * _SHOWN else f"{text[: 2 * _SHOWN]}…"
-
-
-def _text(value: Any) -> Any:
-    return "\n".join(value) if isinstance(value, list) else value

@@ -17,30 +17,24 @@ that come and go are repeated in strict mode only, where the run has to take the
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import errors
-from ..errors import DivergenceError, ModelError, ModelRejected, OptionError, RecordingError
-from ..trajectory.records import Usage
-from .client import Completion
+from ..errors import DivergenceError, ModelError, OptionError
 from .divergence import divergence
+from .entries import failure, lined, plain, read, reply_of, write
 from .keys import Content, content_of
 
 if TYPE_CHECKING:
     from ..trajectory.redact import Redactor
+    from .client import Completion
     from .where import Where
 
 __all__ = ["Recording"]
 
 _VERSION = 1
-_TEXTS = ("text", "reasoning", "finish_reason", "stopped")
 _FACTS = "server"
 
 
@@ -99,19 +93,19 @@ class Recording:
         follows = self._follows(content, where, key)
         path = self._folder / where.role / f"{key}.json"
         entry = self._entry(path)
-        if entry is not None and (found := _reply_of(entry, all_failures=self._mode == "strict")) is not None:
+        if entry is not None and (found := reply_of(entry, all_failures=self._mode == "strict")) is not None:
             return found
         if self._mode == "strict":
             self._diverged = divergence(path.parent, content, where)
             raise self._diverged
         place = {"candidate": where.candidate, "iteration": where.iteration, "depth": where.depth, "sample": sample}
-        facts = {"v": _VERSION, "at": place, "request": {**content.parameters, **follows}}
+        facts = {"at": place, "request": {**content.parameters, **follows}}
         try:
             done = await ask()
         except ModelError as error:
-            self._write(path, {**facts, "error": _failure(error)})
+            self._write(path, {**facts, "error": self._redactor.record(failure(error))})
             raise
-        self._write(path, {**facts, "reply": _plain(done)})
+        self._write(path, {**facts, "reply": lined(self._redactor.record(plain(done)))})
         return done
 
     async def fact(self, name: str, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
@@ -138,7 +132,7 @@ class Recording:
             )
             raise self._diverged
         said = await ask()
-        self._write(path, {"v": _VERSION, "said": said})
+        self._write(path, {"said": self._redactor.record(said)})
         return said
 
     def check(self) -> None:
@@ -156,71 +150,11 @@ class Recording:
         known = next((n for n in range(len(places) - 1, 0, -1) if places[n - 1] in self._said), 0)
         before = {"follows": self._said[places[known - 1]]} if known else {}
         self._said.setdefault(places[-1], key)
-        return {**before, "messages": [_lined(message) for message in content.messages[known:]]}
+        return {**before, "messages": [lined(message) for message in content.messages[known:]]}
 
     def _entry(self, path: Path) -> dict[str, Any] | None:
-        if self._mode == "refresh":
-            return None
-        try:
-            entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError):
-            raise RecordingError(f"The recording {path} is damaged.", "delete it, and record it again") from None
-        return entry
+        return None if self._mode == "refresh" else read(path)
 
     def _write(self, path: Path, entry: Mapping[str, Any]) -> None:
-        """Put a file into its place, whole."""
-        if not self._writes:
-            return
-        text = json.dumps(self._redactor.record(dict(entry)), indent=1, ensure_ascii=False, sort_keys=True)
-        part = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(f"{text}\n", encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise RecordingError(f"A reply could not be recorded in {path.parent}: {reason}.") from None
-
-
-def _plain(done: Completion) -> dict[str, Any]:
-    said = {name: value for name in (*_TEXTS, "cut") if (value := getattr(done, name))}
-    return _lined(said) | {"notes": list(done.notes), "usage": asdict(done.usage)}
-
-
-def _reply_of(entry: Mapping[str, Any], *, all_failures: bool) -> Completion | None:
-    """Return the reply in an entry; `None` if it is a failure that is worth another try.
-
-    Raises:
-        ModelError: the call failed for good.
-
-    """
-    if (failed := entry.get("error")) is not None:
-        kind = getattr(errors, failed["type"], ModelError)
-        if not all_failures and not issubclass(kind, ModelRejected):
-            return None
-        raise kind(*failed["arguments"])
-    reply = entry["reply"]
-    return Completion(
-        **{name: _whole(reply.get(name, "")) for name in _TEXTS},
-        usage=Usage(),
-        seconds=0.0,
-        cut=reply.get("cut", False),
-        notes=tuple(reply["notes"]),
-        saved=Usage(**reply["usage"]),
-    )
-
-
-def _failure(error: ModelError) -> dict[str, Any]:
-    kind, arguments = error.__reduce__()[:2]
-    return {"type": kind.__name__, "arguments": list(arguments)}
-
-
-def _lined(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn texts of several lines into lists of lines."""
-    return {k: v.split("\n") if isinstance(v, str) and "\n" in v else v for k, v in values.items()}
-
-
-def _whole(value: str | list[str]) -> str:
-    return "\n".join(value) if isinstance(value, list) else value
+        if self._writes:
+            write(path, {"v": _VERSION, **entry})
