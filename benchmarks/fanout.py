@@ -14,9 +14,8 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from rlm_kernel import solve
 from rlm_kernel.models.endpoint import Endpoint
@@ -29,7 +28,7 @@ LATENCY = 0.05
 COUNTS = (256, 1000)
 CAPS = (16, 64)
 TIMES = 3
-LIMITS = {"max_iterations": 2, "max_subcalls": 2000, "timeout": 300, "require_subcall": False}
+LIMITS = {"max_iterations": 2, "max_subcalls": 2000, "timeout": 300}
 
 BATCH = "texts = llm_query_batched([f'number {n}' for n in range(int(context))])"
 LOOP = "texts = [llm_query(f'number {n}') for n in range(int(context))]"
@@ -57,7 +56,7 @@ def stream(text: str) -> bytes:
 
 
 class Server(asyncio.Protocol):
-    """One connection. The root's turns are those with a system message; the first one's question says what to run."""
+    """One connection; requests with a system message are the root's, and their question says how to call."""
 
     def __init__(self) -> None:
         self._received = b""
@@ -160,12 +159,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    folder = Path.cwd()
-    with tempfile.TemporaryDirectory() as scratch:
-        import os
-
-        os.chdir(scratch)
-        try:
-            main()
-        finally:
-            os.chdir(folder)
+    with tempfile.TemporaryDirectory() as scratch, chdir(scratch):
+        main()

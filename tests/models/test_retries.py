@@ -90,6 +90,9 @@ def test_there_is_no_pause_beyond_the_deadline() -> None:
     with pytest.raises(ModelBusy):
         play(server, "hurry", deadline=15.0)
     assert server.asked == [0.0]
+    server = Server(busy(retry_after=20.0))
+    with pytest.raises(ModelBusy):
+        play(server, "impatient", timeout=20.5)
     server = Server(busy(retry_after=3600.0))
     with pytest.raises(ModelBusy):
         play(server, "an hour")

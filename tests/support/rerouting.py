@@ -19,20 +19,20 @@ def rerouted(server: ScriptedModel) -> Iterator[list[str]]:
     """Send all HTTP of this process to `server`; the value is the list of the URLs that were meant."""
     meant: list[str] = []
     there = httpx2.URL(server.base_url)
-    wait, at_once = httpx2.AsyncHTTPTransport.handle_async_request, httpx2.HTTPTransport.handle_request
+    send_later, send_now = httpx2.AsyncClient.send, httpx2.Client.send
 
     def turn(request: httpx2.Request) -> httpx2.Request:
         meant.append(str(request.url))
         request.url = request.url.copy_with(scheme="http", host=there.host, port=there.port)
         return request
 
-    async def handle_async(transport: Any, request: httpx2.Request) -> httpx2.Response:
-        return await wait(transport, turn(request))
+    async def later(client: Any, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        return await send_later(client, turn(request), **options)
 
-    def handle(transport: Any, request: httpx2.Request) -> httpx2.Response:
-        return at_once(transport, turn(request))
+    def now(client: Any, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        return send_now(client, turn(request), **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", handle_async)
-        patch.setattr(httpx2.HTTPTransport, "handle_request", handle)
+        patch.setattr(httpx2.AsyncClient, "send", later)
+        patch.setattr(httpx2.Client, "send", now)
         yield meant

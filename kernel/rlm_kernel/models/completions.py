@@ -12,15 +12,13 @@ from typing import Any
 from ..errors import ModelRejected
 from ..trajectory.records import Message
 
-__all__ = ["PATH", "STOPS", "as_prompt", "flat", "has_no_chat"]
+__all__ = ["PATH", "as_prompt", "flat", "has_no_chat"]
 
 PATH = "/completions"
 """Below the base URL."""
 
 _NAMES = {"system": "System", "user": "User", "assistant": "Assistant"}
-STOPS = ["\nUser:", "\nSystem:"]
-"""Where a reply ends."""
-
+_STOPS = ["\nUser:", "\nSystem:"]
 _NO_ROUTE = frozenset({404, 405, 501})
 _ABOUT_MODEL = re.compile(r"\b(?:model|deployment|engine)s?\b|model_not_found|DeploymentNotFound", re.IGNORECASE)
 _CHAT_ONLY = frozenset({"messages", "response_format", "max_completion_tokens"})
@@ -46,7 +44,7 @@ def as_prompt(body: Mapping[str, Any]) -> dict[str, Any]:
         kept["max_tokens"] = body["max_completion_tokens"]
     if any(not isinstance(message["content"], str) for message in body["messages"]):
         raise ModelRejected("The server takes no images: it has no chat completions.", "ask another model")
-    return {**kept, "prompt": flat(body["messages"]), "stop": STOPS}
+    return {**kept, "prompt": flat(body["messages"]), "stop": _STOPS}
 
 
 def flat(messages: Sequence[Message]) -> str:

@@ -57,9 +57,7 @@ def explain(error: openai.APIError, endpoint: Endpoint, model: str) -> ModelErro
     if spill is not None:
         return _too_long(spill, url, said, shared=status >= 500 and spill == _NO_NUMBERS)
     if "insufficient_quota" in words:
-        return ModelError(
-            f"{url} gives no more replies: {said}", "check plan and billing of your account there"
-        )
+        return ModelError(f"{url} gives no more replies: {said}", "check plan and billing of your account there")
     if status in _BUSY or status >= 500 or _CROWDED.search(words):
         return _busy(error, f"{url} is overloaded or broken: {said}", words)
     if isinstance(error, openai.APIStatusError):

@@ -8,7 +8,8 @@
 4. Among equals: the earlier deadline, then the earlier call.
 
 A call's place among those of its run is fixed when it comes, so each run has a plain heap. Calls that were given up
-stay in it, marked, until they are at its head.
+stay in it, marked, until they are at its head. Each pass of the event loop lets in one call: a crowd let in together
+would be prepared together, and its first request would leave only when its last one is ready.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class Line:
         self.capacity: int | None = None
         self.active = 0
         self._alone = False
+        self._pausing = False
         self._first: deque[tuple[Queue, Turn]] = deque()
         self._queues: dict[Queue, None] = {}
         self._joined = itertools.count()
@@ -94,7 +96,7 @@ class Line:
     @property
     def empty(self) -> bool:
         """Whether no call is in flight and none waits."""
-        return not (self.active or self._first or self._queues)
+        return self._next() is None and not (self.active or self._first or self._queues)
 
     def join(self, queue: Queue, turn: Turn, deadline: float | None) -> None:
         """Put a call in line; it may be let in at once."""
@@ -105,32 +107,40 @@ class Line:
             until = math.inf if deadline is None else deadline
             heapq.heappush(queue.heap, (band, until, next(self._joined), turn))
             self._queues[queue] = None
-        self._admit(turn.since)
+        self._admit()
 
-    def give_up(self, queue: Queue, turn: Turn, now: float) -> None:
+    def give_up(self, queue: Queue, turn: Turn) -> None:
         """Take a call out of the line, even if it has just been let in."""
         if turn.come.done() and not turn.come.cancelled():
-            self.leave(queue, now)
+            self.leave(queue)
         else:
             turn.come.cancel()
-            self._admit(now)
+            self._admit()
 
-    def leave(self, queue: Queue, now: float) -> None:
+    def leave(self, queue: Queue) -> None:
         """Note that a call of `queue` is over."""
         self.active -= 1
         queue.active -= 1
         self._alone = False
-        self._admit(now)
+        self._admit()
 
-    def _admit(self, now: float) -> None:
-        """Let in whom there is room for."""
-        while (found := self._next()) is not None:
-            queue, turn = found
-            self.active += 1
-            queue.active += 1
-            queue.served, queue.number = now, next(self._admitted)
-            self._alone = turn.exclusive
-            turn.come.set_result(None)
+    def _admit(self) -> None:
+        """Let in the next call if there is room for it, and the one after it when the loop comes round."""
+        if self._pausing or (found := self._next()) is None:
+            return
+        queue, turn = found
+        self.active += 1
+        queue.active += 1
+        loop = asyncio.get_running_loop()
+        queue.served, queue.number = loop.time(), next(self._admitted)
+        self._alone = turn.exclusive
+        turn.come.set_result(None)
+        self._pausing = True
+        loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._pausing = False
+        self._admit()
 
     def _next(self) -> tuple[Queue, Turn] | None:
         while self._first and self._first[0][1].come.done():

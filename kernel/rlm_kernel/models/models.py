@@ -133,6 +133,7 @@ class Models:
                 retries=self._settings.retries,
                 priority=where.priority,
                 deadline=where.deadline,
+                timeout=timeout,
                 on_wait=self._on_wait,
             )
             return self._priced(target, done)

@@ -38,6 +38,7 @@ async def persist(
     retries: int,
     priority: int = 3,
     deadline: float | None = None,
+    timeout: float | None = None,
     on_wait: OnWait | None = None,
 ) -> T:
     """Make a call when it is its turn, again if need be, and return its outcome.
@@ -48,6 +49,7 @@ async def persist(
         retries: how often the call is made again.
         priority: 1 (first) to 5 (last).
         deadline: on the event loop's clock, in seconds; neither waiting nor pauses go beyond it.
+        timeout: seconds from the call's turn on, beyond which pauses do not go either; `attempt` keeps them itself.
         on_wait: told of each pause, in seconds, and why; it may raise to give up.
 
     Raises:
@@ -56,12 +58,13 @@ async def persist(
     """
     try:
         async with scheduler.slot(priority=priority, deadline=deadline):
-            return await _again_and_again(attempt, scheduler.key, retries, deadline, on_wait)
+            until = _earliest(deadline, timeout)
+            return await _again_and_again(attempt, scheduler.key, retries, until, on_wait)
     except ModelError as error:
         if not error.crowded:
             raise
     async with scheduler.slot(priority=priority, deadline=deadline, exclusive=True):
-        return await _again_and_again(attempt, scheduler.key, retries, deadline, on_wait)
+        return await _again_and_again(attempt, scheduler.key, retries, _earliest(deadline, timeout), on_wait)
 
 
 async def _again_and_again(
@@ -86,6 +89,11 @@ async def _again_and_again(
                 on_wait(pause, error)
         await asyncio.sleep(pause)
         tried += 1
+
+
+def _earliest(deadline: float | None, timeout: float | None) -> float | None:
+    ends = [deadline, None if timeout is None else asyncio.get_running_loop().time() + timeout]
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _pause_after(error: ModelError, tried: int) -> float:

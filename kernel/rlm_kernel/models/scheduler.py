@@ -71,11 +71,11 @@ class Scheduler:
         try:
             await turn.come
         except asyncio.CancelledError:
-            self.line.give_up(self._queue, turn, loop.time())
+            self.line.give_up(self._queue, turn)
             raise
 
     def _leave(self) -> None:
-        self.line.leave(self._queue, asyncio.get_running_loop().time())
+        self.line.leave(self._queue)
 
 
 _HINT = "make fewer calls at once, or give them more time"
