@@ -19,7 +19,7 @@ from .asked import take
 from .background import Job, interrupts_held
 from .branches.keep import Parcel
 from .engine.hooks import Hooks
-from .models.endpoint import endpoint_for
+from .models.endpoint import Endpoint, endpoint_for
 from .settings import Settings, resolve
 from .solving import Solving
 from .talk import Talk
@@ -70,7 +70,8 @@ def solve(
     """
     namespace = _shell_namespace() if namespace is None else namespace
     settings = settings or resolve(options)
-    solving, job = _begin(question, context, context_name, namespace, settings, hooks or Hooks(), talk)
+    endpoint = endpoint_for(settings, os.environ)
+    solving, job = _begin(question, context, context_name, namespace, settings, endpoint, hooks or Hooks(), talk)
     run = solving.record.run
     solving.finish(lambda: job.wait(lambda: on_progress and on_progress(run, solving.seconds)), namespace)
     return run
@@ -98,7 +99,8 @@ async def asolve(
     """
     namespace = _shell_namespace() if namespace is None else namespace
     settings = settings or resolve(options)
-    solving, job = _begin(question, context, context_name, namespace, settings, hooks or Hooks(), talk)
+    endpoint = await asyncio.to_thread(endpoint_for, settings, os.environ)  # it may ask a server for its models
+    solving, job = _begin(question, context, context_name, namespace, settings, endpoint, hooks or Hooks(), talk)
     cancelled: asyncio.CancelledError | None = None
     while not job.outcome.done():
         try:
@@ -124,11 +126,11 @@ def _begin(
     name: str,
     namespace: dict[str, Any],
     settings: Settings,
+    endpoint: Endpoint,
     hooks: Hooks,
     talk: Talk | None,
 ) -> tuple[Solving, Job[Parcel | None]]:
     """Check the call, open the branch, and start the work."""
-    endpoint = endpoint_for(settings, os.environ)
     before = talk or (_last_talk() if settings.follow else None) or Talk()
     asked = take(question, context, name, settings, hooks, before, namespace, offline=endpoint.offline)
     solving = Solving(asked, endpoint, settings, hooks)

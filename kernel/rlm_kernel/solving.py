@@ -88,7 +88,7 @@ class Solving:
                 card=asked.cards,
                 model=self._endpoint.model,
                 sub_model=self._endpoint.sub_model,
-                base_url=self._endpoint.base_url,
+                base_url=self._endpoint.shown,
                 offline=self._endpoint.offline,
                 settings=self._settings.to_json(),
                 branch=self._branch.kind if self._branch else "",

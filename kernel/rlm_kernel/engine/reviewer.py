@@ -86,7 +86,7 @@ class Reviewer:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._model = tree.settings.verifier_model or tree.endpoint.sub_model
+        self._model = tree.client.roles.model("verifier")
 
     async def ask(self, question: str) -> Review:
         """Return the verdict on what `question` describes."""
