@@ -1,8 +1,8 @@
 """What many sub-calls cost beside their server's latency: `python benchmarks/fanout.py`.
 
 The server is a process of its own that answers each request 50 ms after it came, however many are in flight. Ideal is
-that latency times the rounds it takes at the cap. The table shows wall times, how many times the ideal they are, and the
-CPU time of a call; each is the best of three, since other work on the machine only ever adds to it. Calls are made
+that latency times the rounds it takes at the cap. The table shows wall times, how many times the ideal they are, and
+the CPU time of a call; each is the best of three, since other work on the machine only ever adds to it. Calls are made
 through `Models`, as the engine makes them, and from a cell of a whole run.
 """
 

@@ -175,7 +175,7 @@ def test_all_checks_are_made(run: ModuleType, checks: Callable[[dict[str, int]],
     ran = checks({})
     assert run.test([]) == 0
     assert len(ran) == len(run.CHECKS)
-    assert ran[-1] == "pytest -m kernel"
+    assert ran[-1].startswith("pytest -m kernel -n")
 
 
 def test_arguments_go_to_pytest_alone(run: ModuleType, checks: Callable[[dict[str, int]], list[str]]) -> None:

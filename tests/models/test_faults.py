@@ -83,7 +83,6 @@ PAGE = Raw(200, "<html>Welcome</html>", "text/html")
         Reply(chunks=[CUT]),
         Reply(chunks=[{"role": "assistant"}, CUT]),
     ],
-    ids=str,
 )
 def test_peers_42_what_may_pass_is_tried_again(failure: Answer) -> None:
     """Also engines 59."""

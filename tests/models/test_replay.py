@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from rlm_kernel import Run, solve
-from rlm_kernel.errors import DivergenceError
+from rlm_kernel.errors import DivergenceError, OptionError
+from rlm_kernel.models.endpoint import endpoint_for
+from rlm_kernel.settings import resolve
 from rlm_kernel.trajectory.records import Usage
 from support.notebooks import executed
 from support.openai_server import Raw, Reply, ScriptedModel
@@ -231,3 +233,10 @@ def test_recordings_say_nothing_of_the_machine(tmp_path: Path) -> None:
     for entry in entries:
         assert str(tmp_path) not in entry
         assert not {"t", "time", "seconds", "started"} & set(json.loads(entry))
+
+
+def test_peers_38_strict_asks_no_server_which_model_it_has() -> None:
+    with ScriptedModel(["FINAL(1)"]) as server, pytest.raises(OptionError, match="strict makes no call") as caught:
+        endpoint_for(resolve({"model": "auto", "base_url": server.base_url, "recording": "strict"}, {}), {})
+    assert "model=NAME" in caught.value.hint
+    assert not server.visited

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +16,8 @@ from rlm_kernel.models.failures import pause_asked
 from rlm_kernel.models.retries import persist
 from rlm_kernel.models.scheduler import Scheduler, scheduler_for
 from support.clocks import run_at_once
+
+E = TypeVar("E", bound=ModelError)
 
 DOWN = "No server answers at http://down/v1."
 
@@ -27,7 +30,7 @@ def down() -> ModelUnreachable:
     return told(ModelUnreachable(DOWN, "is it running?"), transient=True, answered=False)
 
 
-def told(error: Any, **more: Any) -> Any:
+def told(error: E, **more: Any) -> E:
     for name, value in more.items():
         setattr(error, name, value)
     return error
@@ -133,7 +136,7 @@ def test_engines_63_a_call_that_found_no_room_beside_others_is_made_once_more_al
 
     async def main() -> list[str]:
         scheduler = scheduler_for("memory for one", 4)
-        calls = [persist(lambda n=n: memory_for_one(n), scheduler=scheduler, retries=0) for n in ("a", "big", "b")]
+        calls = [persist(partial(memory_for_one, n), scheduler=scheduler, retries=0) for n in ("a", "big", "b")]
         await persist(lambda: memory_for_one("first"), scheduler=scheduler, retries=0)
         return await asyncio.gather(*calls)
 

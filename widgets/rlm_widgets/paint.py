@@ -7,6 +7,7 @@ inherited text, and six colours of middle lightness (contrast at least 4.2 to 1 
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ __all__ = [
     "fold",
     "label",
     "nowrap",
+    "plain_dollars",
     "pre",
     "quote",
     "table",
@@ -46,6 +48,7 @@ _QUOTE = (
     "max-height: 180px; overflow: auto; white-space: pre-wrap; overflow-wrap: break-word"
 )
 _CELL = "padding: 3px 18px 3px 0; text-align: left; vertical-align: top; border: 0"
+_UNTYPESET = re.compile(r"(<(pre|code)\b.*?</\2>)|\$", re.DOTALL)
 _HEAD = f"{_CELL}; font-size: 11px; font-weight: 400; white-space: nowrap; color: {GREY}"
 _ROW = f"background: transparent; border: 0; border-top: {LINE}"
 
@@ -53,6 +56,14 @@ _ROW = f"background: transparent; border: 0; border-top: {LINE}"
 def tag(name: str, content: str, style: str = "") -> str:
     """Return an element around `content`, which is HTML already."""
     return f'<{name} style="{style}">{content}</{name}>' if style else f"<{name}>{content}</{name}>"
+
+
+def plain_dollars(page: str) -> str:
+    """Return a page whose dollar signs are money: two in one text would be typeset as a formula by notebooks.
+
+    In an element of its own a sign has no partner. Code and preformatted text are never typeset.
+    """
+    return _UNTYPESET.sub(lambda match: match[1] or "<span>$</span>", page)
 
 
 def label(text: str) -> str:

@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .gathering import TooMuchError, gather
-from .paint import BLUE, GREEN, GREY, ORANGE, RED, code, fold, label, nowrap, pre, table, tag
+from .paint import BLUE, GREEN, GREY, ORANGE, RED, code, fold, label, nowrap, plain_dollars, pre, table, tag
 from .steps import before_html, changes_html, each, iterations_html, prose_html
 from .words import counted, status_words
 
@@ -71,7 +71,8 @@ def _page(facts: f.Facts) -> str:
         iterations_html(facts.iterations),
         _question(facts),
     )
-    return tag("div", "\n".join(filter(None, blocks)), "max-width: 960px; font-size: 13px; line-height: 1.5")
+    page = tag("div", "\n".join(filter(None, blocks)), "max-width: 960px; font-size: 13px; line-height: 1.5")
+    return plain_dollars(page)
 
 
 def _answer(facts: f.Facts) -> str:

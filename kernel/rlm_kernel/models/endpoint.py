@@ -44,12 +44,12 @@ def endpoint_for(settings: Settings, environ: Mapping[str, str]) -> Endpoint:
     """
     prefix, name = split(settings.model or "")
     home = _home(settings, environ, prefix, name)
-    if settings.recording != "strict":  # which asks nobody
+    strict = settings.recording == "strict"  # which asks nobody
+    if not strict:
         checked(home)
     if home.http:
-        model = _model(home, name, environ)
-        sub = settings.sub_model or model
-        home = replace(home, model=model, sub_model=_model(home, AUTO, environ) if sub == AUTO else sub)
+        model = _found(home, _model(home, name, environ), strict=strict)
+        home = replace(home, model=model, sub_model=_found(home, settings.sub_model or model, strict=strict))
     else:
         model = OFFLINE if home.offline else str(settings.model)
         home = replace(home, model=model, sub_model=settings.sub_model or model)
@@ -120,4 +120,14 @@ def _model(home: Endpoint, name: str, environ: Mapping[str, str]) -> str:
             f"No model is named for {row.name}.",
             f"add model=NAME, or set the environment variable {row.model_variables[0]}",
         )
-    return first_model(home) if model == AUTO else model
+    return model
+
+
+def _found(home: Endpoint, model: str, *, strict: bool) -> str:
+    """Return the name behind `auto`; any other name is the model's own."""
+    if model != AUTO:
+        return model
+    if strict:
+        message = "recording=strict makes no call, so no server can be asked which model it lists first."
+        raise OptionError(message, "name the model that was recorded: model=NAME")
+    return first_model(home)

@@ -19,7 +19,8 @@ __all__ = ["Overflow", "overflow", "reply_cap", "words_of"]
 _N = r"(\d[\d,]*)"
 _OVERFLOW = re.compile(
     r"context_length_exceeded|exceed_context_size|maximum context length|context length is only|context limit"
-    r"|exceeds? (?:the |your |its )?(?:available |model's |maximum )?context|context (?:size|length|window) (?:has been )?exceeded"
+    r"|exceeds? (?:the |your |its )?(?:available |model's |maximum )?context"
+    r"|context (?:size|length|window) (?:has been )?exceeded"
     r"|prompt is too long|longer than the model's context|input token.{0,40} exceeds?|input tokens exceed"
     r"|max_new_tokens. must be <=",
     re.IGNORECASE,
