@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import errors
     from .documents import Folder
+    from .engine.hooks import Hooks
     from .moments import clean
     from .rlm import RLM
     from .settings import Settings
@@ -24,12 +25,26 @@ if TYPE_CHECKING:
     from .trajectory.journal import load
     from .trajectory.run import Run
 
-__all__ = ["RLM", "Contexts", "Folder", "Run", "Settings", "asolve", "clean", "errors", "load", "runs", "solve"]
+__all__ = [
+    "RLM",
+    "Contexts",
+    "Folder",
+    "Hooks",
+    "Run",
+    "Settings",
+    "asolve",
+    "clean",
+    "errors",
+    "load",
+    "runs",
+    "solve",
+]
 
 _HOMES = {
     "RLM": "rlm",
     "Contexts": "talk",
     "Folder": "documents",
+    "Hooks": "engine.hooks",
     "Run": "trajectory.run",
     "Settings": "settings",
     "asolve": "solver",

@@ -16,6 +16,7 @@ from ..branches.branch import Branch
 from ..branches.parking import lot
 from ..branches.result import CellResult, GivenAnswer
 from ..errors import BranchError, ModelError, RecordingError
+from ..models.client import Completion
 from ..trajectory.events import AnswerGiven, CandidateEnded, CandidateStarted, Event
 from . import prompt
 from .asking import Asker
@@ -134,11 +135,7 @@ class Trajectory:
             done = await self._asker.ask(self._iteration, self._teller.reminder(left + 1))
             if done is None:
                 continue  # the time is over
-            reply = (
-                Reply(cut=done.stopped == "repeat_guard")
-                if done.stopped
-                else parse_reply(done.text, done.finish_reason)
-            )
+            reply = _read(done)
             results = await self._run(reply)
             verdict = await self._judged(results)
             if verdict is not None and (verdict.limit or not verdict.feedback):
@@ -230,3 +227,10 @@ class Trajectory:
         )
         if given is not None:
             self._note(given, final=False)
+
+
+def _read(done: Completion) -> Reply:
+    """Return what is in a reply; one that a guard stopped is no whole reply, and nothing of it runs."""
+    if done.stopped:
+        return Reply(cut=done.stopped == "repeat_guard")
+    return parse_reply(done.text, done.finish_reason)
