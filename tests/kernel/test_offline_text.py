@@ -13,6 +13,7 @@ import textwrap
 
 import pytest
 
+import rlm_kernel
 from rlm_kernel.models.offline import reply
 from support.offline_session import solve
 
@@ -161,3 +162,8 @@ def test_instructions_in_the_text_change_nothing() -> None:
 
 def test_a_prompt_in_another_layout_is_declined() -> None:
     assert "cannot read this prompt" in reply([{"role": "user", "content": "Summarise: once upon a time"}])
+
+
+def test_several_contexts_are_declined_in_words() -> None:
+    run = rlm_kernel.solve("How many rows are there?", context=rlm_kernel.Contexts(a=["x"], b=["y"]), namespace={})
+    assert "several contexts" in run.text

@@ -19,13 +19,17 @@ _OPENING = re.compile(
     r"(?P<card>.*?)\n\n(?:# .*\n\n)?Write your first cell\.\Z",
     re.DOTALL,
 )
+_SEVERAL = re.compile(rf"\n{CARD_HEADING}\n`context` / `context_\d+`")
 _HEADLINE = re.compile(r"\[cell \d+: (\w+)")
 _FOUND = re.compile(r"^found: (\[.{1,500}\])$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The root conversation so far: `done` cells that went well, `failed` ones, and what the lookups found."""
+    """The root conversation so far: `done` cells that went well, `failed` ones, and what the lookups found.
+
+    `several`: it is about more than one context.
+    """
 
     question: str
     card: str
@@ -34,6 +38,7 @@ class Situation:
     failed: int
     last_turn: bool
     found: tuple[tuple[str, str], ...]
+    several: bool = False
 
 
 def read(messages: Sequence[Mapping[str, str]]) -> Situation:
@@ -48,6 +53,7 @@ def read(messages: Sequence[Mapping[str, str]]) -> Situation:
         done=results.count("ok"),
         failed=len(results) - results.count("ok"),
         last_turn="This is your last turn" in (texts[-1] if len(texts) > 1 else "")[-200:],
+        several=bool(texts and _SEVERAL.search(texts[0])),
         found=tuple(pair for text in texts[1:] for pair in _lookups(text)),
     )
 

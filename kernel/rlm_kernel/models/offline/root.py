@@ -80,6 +80,8 @@ def _plan(situation: Situation) -> list[_Step]:
     """Return all turns of the way to the answer, as far as it can be seen from here."""
     if len(situation.question) > _LONGEST:
         return [_decline(f"it has more than {_LONGEST:,} characters")]
+    if situation.several:
+        return [_decline("it is about several contexts, and I can read only one")]
     if drill.asked(situation.question):
         return [_Step(prose, code) for prose, code in drill.steps(situation.failed)]
     facts = cards.read(situation.card)
