@@ -112,6 +112,7 @@ class Solving:
                 budget=Budget(self._settings),
                 redactor=self._redactor,
                 window=await client.window(self._endpoint.model),
+                sub_window=await client.window(self._endpoint.sub_model),
                 hooks=self._hooks,
                 context_text=self._asked.text,
             )

@@ -275,3 +275,12 @@ def test_engines_31_a_reply_of_nothing_but_reasoning_is_used_and_marked() -> Non
     assert 1_500 <= run.answer[0] < 1_700
     assert run.answer[1] < len(loop) / 2
     assert sorted(guards_of(run)) == ["reasoning_only", "repeat_guard", "repeat_guard"]
+
+
+def test_engines_34_the_sub_models_own_window_counts() -> None:
+    code = "print(llm_query('x ' * 30_000))\nFINAL(bool(llm_query('short')))"
+    pages = {"/v1/models": {"data": [{"id": "big", "max_model_len": 200_000}, {"id": "small", "max_model_len": 4_000}]}}
+    with ScriptedModel([cell(code)], pages=pages) as server:
+        run = solve_with(server, model="big", sub_model="small", window=None)
+        assert server.sub_prompts == ["short"]
+    assert run.answer is True

@@ -96,6 +96,7 @@ def grow(
                 budget=Budget(settings),
                 redactor=Redactor(environ or {}),
                 window=window,
+                sub_window=window,
                 hooks=hooks or Hooks(),
                 context_text=context_text,
             )

@@ -114,7 +114,8 @@ class Asker:
 
     async def _make_room(self, iteration: int, reminder: str) -> None:
         tree, conversation = self._tree, self._conversation
-        if not is_due(self._last, tree.window, tree.settings.compaction, len(conversation.messages)):
+        window = tree.sub_window if self._depth else tree.window
+        if not is_due(self._last, window, tree.settings.compaction, len(conversation.messages)):
             return
         done = await sum_up(
             tree,

@@ -74,7 +74,7 @@ class MapReduce:
         self._tree = tree
         self._log = log
         self._leaves = leaves
-        self._size = piece_size(tree.window)
+        self._size = piece_size(tree.sub_window)
 
     async def answer(self, query: Query, text: str, reduce: str | None) -> Reply:
         """Answer `query` over `text`.
@@ -130,7 +130,7 @@ class MapReduce:
 
     def _short(self, query: Query) -> int:
         """Return the ceiling on notes: several of them have to fit into one reduce step."""
-        ceiling = max(64, self._tree.window // 8)
+        ceiling = max(64, self._tree.sub_window // 8)
         return ceiling if query.max_tokens is None else min(ceiling, query.max_tokens)
 
     # ----- reduce --------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def system_prompt(tree: Tree, *, depth: int, earlier: int = 0) -> str:
 
     """
     settings = tree.settings
-    piece = f"- A prompt of up to {piece_size(tree.window):,} characters is fine for the sub model."
+    piece = f"- A prompt of up to {piece_size(tree.sub_window):,} characters is fine for the sub model."
     parts = [SYSTEM + "\n".join([piece, *_remarks(tree, depth)])]
     parts.append(_WORK if depth else PROFILES[settings.profile].advice)
     if settings.orchestrator and depth == 0:

@@ -175,7 +175,7 @@ class Subcalls:
         return {"error": told, "kind": "vetoed"}
 
     def _oversize(self, query: Query) -> Reply | None:
-        window, size = self._tree.window, tokens(query.prompt, query.model)
+        window, size = self._tree.sub_window, tokens(query.prompt, query.model)
         if size <= _SHARE * window:
             return None
         told = (

@@ -37,7 +37,8 @@ class Tree:
         client: asks them, in turn, and again if need be.
         budget: what may still be spent, over everything.
         redactor: masks secrets in whatever is sent.
-        window: tokens that the server takes in one request.
+        window: tokens that the root model takes in one request.
+        sub_window: tokens that the sub model takes, in sub-calls and as a child.
         hooks: the caller's own Python.
         context_text: the root's context where it is one text, for guards that compare with it.
         mapped: what the map step made of parts of long texts.
@@ -51,6 +52,7 @@ class Tree:
     budget: Budget
     redactor: Redactor
     window: int
+    sub_window: int
     hooks: Hooks = field(default_factory=Hooks)
     context_text: str | None = None
     mapped: Memo = field(default_factory=Memo)
