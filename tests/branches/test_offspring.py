@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,32 +11,15 @@ import pytest
 from rlm_kernel.branches.branch import Branch
 from rlm_kernel.errors import SubcallError
 from rlm_kernel.vocabulary.kit import Kit
-from support.branches import EVERY_KIND, KINDS, answers_of, nothing_escapes, ran, session_of
+from support.branches import EVERY_KIND, KINDS, answers_of, nothing_escapes, on, ran, session_of
 
 pytestmark = pytest.mark.kernel
-
-Story = Callable[[str], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     with nothing_escapes():
         yield
-
-
-def on(kinds: list[str]) -> Callable[[Story], Callable[[str], None]]:
-    """Make a test for each kind of branch of a coroutine function."""
-
-    def made(story: Story) -> Callable[[str], None]:
-        @pytest.mark.parametrize("kind", kinds)
-        def test(kind: str) -> None:
-            asyncio.run(story(kind))
-
-        test.__name__ = story.__name__
-        test.__doc__ = story.__doc__
-        return test
-
-    return made
 
 
 class Family:

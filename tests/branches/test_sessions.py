@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,13 +15,11 @@ from rlm_kernel.branches.result import Update
 from rlm_kernel.errors import BranchError
 from rlm_kernel.settings import resolve
 from rlm_kernel.vocabulary.kit import Kit
-from support.branches import EVERY_KIND, KINDS, answers_of, no_calls, nothing_escapes, ran, session_of
+from support.branches import EVERY_KIND, KINDS, answers_of, no_calls, nothing_escapes, on, ran, session_of
 
 pytestmark = pytest.mark.kernel
 
 each_kind = pytest.mark.parametrize("kind", EVERY_KIND)
-
-Story = Callable[[str], Coroutine[Any, Any, None]]
 
 VALUES = (
     "one\r\ntwo\rthree\n",
@@ -41,21 +39,6 @@ VALUES = (
 def nothing_is_left() -> Iterator[None]:
     with nothing_escapes():
         yield
-
-
-def on(kinds: list[str]) -> Callable[[Story], Callable[[str], None]]:
-    """Make a test for each kind of branch of a coroutine function."""
-
-    def made(story: Story) -> Callable[[str], None]:
-        @pytest.mark.parametrize("kind", kinds)
-        def test(kind: str) -> None:
-            asyncio.run(story(kind))
-
-        test.__name__ = story.__name__
-        test.__doc__ = story.__doc__
-        return test
-
-    return made
 
 
 # ----- what it starts with -------------------------------------------------------------------------------------------

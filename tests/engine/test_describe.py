@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlm_kernel.engine.describe import describe, register
+from rlm_kernel.engine.describe.card import Card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -318,5 +319,9 @@ def test_other_types_can_be_registered_by_class_or_name() -> None:
         pass
 
     Special.__module__, Special.__qualname__ = "somewhere.deep", "Special"
-    register("somewhere.Special", lambda value, card: card.line(f"special with {len(value)}"))  # type: ignore[arg-type]
+
+    def draw(value: dict[str, int], card: Card) -> None:
+        card.line(f"special with {len(value)}")
+
+    register("somewhere.Special", draw)
     assert describe(Special(a=1)) == "special with 1"

@@ -13,12 +13,13 @@ import asyncio
 import ctypes
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from rlm_kernel.branches.branch import Branch, Serve
 from rlm_kernel.branches.host import open_branch
@@ -37,6 +38,7 @@ __all__ = [
     "children_of",
     "no_calls",
     "nothing_escapes",
+    "on",
     "open_of",
     "printed",
     "processes_below",
@@ -49,6 +51,8 @@ KINDS = ["fork", "spawn"]
 
 EVERY_KIND = [*KINDS, "kernel:python3"]
 """The kinds that a question can be asked on."""
+
+_Story = Callable[[str], Coroutine[Any, Any, None]]
 
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -162,3 +166,18 @@ async def printed(branch: ProcessBranch, text: str, seen: str = "") -> None:
         while text not in seen:
             seen += branch.output_so_far()[0]
             await asyncio.sleep(0)
+
+
+def on(kinds: list[str]) -> Callable[[Callable[[str], Coroutine[Any, Any, None]]], Callable[[str], None]]:
+    """Make a test for each kind of branch of a coroutine function."""
+
+    def made(story: _Story) -> Callable[[str], None]:
+        @pytest.mark.parametrize("kind", kinds)
+        def test(kind: str) -> None:
+            asyncio.run(story(kind))
+
+        test.__name__ = story.__name__
+        test.__doc__ = story.__doc__
+        return test
+
+    return made
